@@ -1,0 +1,160 @@
+"""Portuguese and English: what the shell says, and how any text is looked up."""
+
+from __future__ import annotations
+
+import logging
+from types import ModuleType
+
+import gradio as gr
+
+from genmodels.errors import Refusal
+
+log = logging.getLogger(__name__)
+LANGUAGES = ("pt", "en")
+
+SHELL = {
+    "en": {
+        "title": "GenLab: visual generative models, taken apart",
+        "tagline": "Models trained in this repository, running on this machine.",
+        "language": "Language",
+        "theme": "Light / dark",
+        "present": "Present",
+        "present_hint": "Presenter mode: key p; arrows change tabs, Escape leaves",
+        "idea": "Idea",
+        "try": "Try",
+        "inside": "Inside",
+        "measure": "Measure",
+        "predict": "Predict",
+        "run": "Run",
+        "stop": "Stop",
+        "more": "More",
+        "seed": "Seed",
+        "dice": "Another seed",
+        "share": "Copy link",
+        "shared": "Link copied: it restores what is on screen.",
+        "save": "Save picture",
+        "code": "Python code",
+        "code_hint": "Makes what is on screen, without the page:",
+        "reveal": "Reveal",
+        "generated": "AI-generated",
+        "idle": "Ready.",
+        "running": "Step {i} of {n} · {seconds:.1f} s",
+        "done": "Done in {seconds:.1f} s.",
+        "stopped": "Stopped.",
+        "no_tab": "This link names no tab of this page; the first one is shown.",
+        "bad_link": "The link asked for a value of “{name}” that does not exist; the usual one is used.",
+        "paper": "Paper",
+        "measured": "Measured here",
+        "skip": "Skip to the topics",
+        "error.range": "“{name}” must be a number from {low} to {high}; {value} is not.",
+        "error.choice": "“{value}” is not one of the choices for “{name}”.",
+        "error.unknown_model": "There is no model called “{id}”.",
+        "error.not_trained": "“{id}” has not been trained in this copy yet.",
+        "error.not_downloaded": "“{id}” is not on this machine yet: download it first.",
+        "error.needs_gpu": "This model needs a GPU with {need} GB; this machine has {have:.0f} GB.",
+        "error.memory": "This machine ran out of memory, also at the smaller size. Memory was freed: try something smaller.",
+        "error.drawing": "The drawing did not arrive whole; draw it once more.",
+        "error.hub_unauthorized": "The hub does not let this machine read {repo}: it is private, no longer exists, or needs a login.",
+        "error.hub_gated": "The owner of {repo} asks you to log in to the hub and accept the terms there first.",
+        "error.hub_not_found": "The hub has no {file} in {repo} at the pinned commit.",
+        "error.hub_busy": "The hub is refusing requests for now. Try again in {seconds} s.",
+        "error.hub_error": "The hub answered with error {status} to the request for {file} of {repo}.",
+        "error.hub_stalled": "Nothing came from the hub for {seconds} s. What has arrived of {repo} is kept; try again to continue.",
+        "error.hub_truncated": "{file} of {repo} did not arrive whole. Try again.",
+        "error.hub_hash": "{file} of {repo} is not the file that the hub announced, so it was deleted. Try again.",
+        "error.hub_unverified": "The answer for {file} of {repo} lacks commit, size or checksum: it may not come from the hub (a network's login page?).",
+        "error.hub_offline": "The hub cannot be reached from this machine, so {repo} cannot be downloaded.",
+        "error.hub_running": "{repo} is already being downloaded on this machine.",
+        "error.disk_full": "The rest of {repo} needs {need} MB on the disk, and only {have} MB are free.",
+        "error.picture_empty": "This file is empty.",
+        "error.picture_kind": "This is not a PNG, JPEG, WebP or GIF picture.",
+        "error.picture_bytes": "The file is too large: the limit is {limit} MB.",
+        "error.picture_pixels": "The picture has {width} × {height} pixels; the limit is {limit} megapixels.",
+        "error.picture_broken": "This {kind} picture is damaged or incomplete.",
+        "error.picture_animated": "Animated WebP pictures are not accepted; send a still one.",
+        "error.unexpected": "Something went wrong on our side; nothing of yours is lost. Try again.",
+    },
+    "pt": {
+        "title": "GenLab: modelos generativos visuais, peça por peça",
+        "tagline": "Modelos treinados neste repositório, rodando nesta máquina.",
+        "language": "Idioma",
+        "theme": "Claro / escuro",
+        "present": "Apresentar",
+        "present_hint": "Modo de apresentação: tecla p; as setas trocam de aba, Escape sai",
+        "idea": "Ideia",
+        "try": "Experimente",
+        "inside": "Por dentro",
+        "measure": "Meça",
+        "predict": "Preveja",
+        "run": "Executar",
+        "stop": "Parar",
+        "more": "Mais",
+        "seed": "Semente",
+        "dice": "Outra semente",
+        "share": "Copiar link",
+        "shared": "Link copiado: ele restaura o que está na tela.",
+        "save": "Salvar imagem",
+        "code": "Código Python",
+        "code_hint": "Faz o que está na tela, sem a página:",
+        "reveal": "Mostrar a resposta",
+        "generated": "Gerado por IA",
+        "idle": "Pronto.",
+        "running": "Passo {i} de {n} · {seconds:.1f} s",
+        "done": "Concluído em {seconds:.1f} s.",
+        "stopped": "Interrompido.",
+        "no_tab": "Este link indica uma aba que não existe; mostramos a primeira.",
+        "bad_link": "O link pedia um valor de “{name}” que não existe; usamos o valor padrão.",
+        "paper": "Artigo",
+        "measured": "Medido aqui",
+        "skip": "Ir para os tópicos",
+        "error.range": "“{name}” precisa ser um número de {low} a {high}; {value} não é.",
+        "error.choice": "“{value}” não é uma das opções de “{name}”.",
+        "error.unknown_model": "Não existe um modelo chamado “{id}”.",
+        "error.not_trained": "“{id}” ainda não foi treinado nesta cópia.",
+        "error.not_downloaded": "“{id}” ainda não está nesta máquina: baixe-o primeiro.",
+        "error.needs_gpu": "Este modelo precisa de uma GPU com {need} GB; esta máquina tem {have:.0f} GB.",
+        "error.memory": "Faltou memória nesta máquina, mesmo no tamanho menor. A memória foi liberada: tente algo menor.",
+        "error.drawing": "O desenho não chegou inteiro; desenhe de novo.",
+        "error.hub_unauthorized": "O hub não permite que esta máquina acesse {repo}: o repositório é privado, não existe mais ou exige login.",
+        "error.hub_gated": "Para usar {repo}, é preciso antes entrar no hub e aceitar os termos definidos pelo autor.",
+        "error.hub_not_found": "O hub não tem o arquivo {file} em {repo} na versão fixada.",
+        "error.hub_busy": "O hub está recusando pedidos no momento. Tente de novo em {seconds} s.",
+        "error.hub_error": "O hub respondeu com o erro {status} ao pedido de {file}, de {repo}.",
+        "error.hub_stalled": "O hub ficou {seconds} s sem enviar nada. O que já chegou de {repo} foi guardado; tente de novo para continuar.",
+        "error.hub_truncated": "O arquivo {file}, de {repo}, não chegou completo. Tente de novo.",
+        "error.hub_hash": "O arquivo {file}, de {repo}, não confere com o que o hub anunciou e foi apagado. Tente de novo.",
+        "error.hub_unverified": "A resposta para {file}, de {repo}, veio sem versão, tamanho ou código de verificação: talvez não seja do hub (página de login da rede?).",
+        "error.hub_offline": "Esta máquina não consegue acessar o hub, por isso não é possível baixar {repo}.",
+        "error.hub_running": "{repo} já está sendo baixado nesta máquina.",
+        "error.disk_full": "O restante de {repo} precisa de {need} MB em disco, e só há {have} MB livres.",
+        "error.picture_empty": "Este arquivo está vazio.",
+        "error.picture_kind": "Este arquivo não é uma imagem PNG, JPEG, WebP ou GIF.",
+        "error.picture_bytes": "O arquivo é grande demais: o limite é de {limit} MB.",
+        "error.picture_pixels": "A imagem tem {width} × {height} pixels; o limite é de {limit} megapixels.",
+        "error.picture_broken": "Esta imagem {kind} está danificada ou incompleta.",
+        "error.picture_animated": "WebP animado não é aceito; envie uma imagem estática.",
+        "error.unexpected": "Algo deu errado do nosso lado; nada seu se perdeu. Tente de novo.",
+    },
+}
+
+
+def translations(topics: list[ModuleType]) -> gr.I18n:
+    """Every text of the shell and of the topics, for the front end: keys "shell.x" and "<topic>.x"."""
+    tables = {lang: {f"shell.{key}": text for key, text in SHELL[lang].items()} for lang in LANGUAGES}
+    for topic in topics:
+        for lang in LANGUAGES:
+            tables[lang] |= {f"{topic.ID}.{key}": text for key, text in topic.TEXT[lang].items()}
+    return gr.I18n(**tables)
+
+
+def say(lang: str, key: str, **values: object) -> str:
+    """A sentence of the shell in the visitor's language; any unknown language reads English."""
+    return SHELL[lang if lang in LANGUAGES else "en"][key].format(**values)
+
+
+def explain(lang: str, error: Exception) -> str:
+    """One sentence for a visitor about what went wrong; what is not a Refusal is logged, not shown."""
+    if isinstance(error, Refusal) and f"error.{error.code}" in SHELL["en"]:
+        return say(lang, f"error.{error.code}", **error.values)
+    log.error("unexpected error", exc_info=error)
+    return say(lang, "error.unexpected")

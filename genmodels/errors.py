@@ -1,0 +1,33 @@
+"""Refusals that a visitor may read: a code that the page translates, and the values that fill its sentence."""
+
+from __future__ import annotations
+
+
+class Refusal(ValueError):
+    """Input or a state of the machine that cannot be served.
+
+    `code` names the sentence in the page's dictionary (`demos/_i18n.py`, under `error.`);
+    `values` fill it. The English message is complete by itself, for the command line and logs.
+    """
+
+    def __init__(self, code: str, message: str, **values: object) -> None:
+        super().__init__(message)
+        self.code = code
+        self.values = values
+
+
+def in_range(name: str, value: float, low: float, high: float) -> float:
+    """Return `value` if it is a finite number in [low, high].
+
+    Raises Refusal("range", ...) otherwise: NaN, infinities and non-numbers included.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise Refusal(
+            "range",
+            f"{name} is {value!r}; it must be a number from {low} to {high}",
+            name=name,
+            value=repr(value)[:40],
+            low=low,
+            high=high,
+        )
+    return value

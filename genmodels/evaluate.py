@@ -1,0 +1,44 @@
+"""The `evaluate` command: a group whose sub-commands are the topics' own, imported when called."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import click
+
+from genmodels import registry
+
+
+class Topics(click.Group):
+    """A click group whose sub-command <topic> is genmodels.<topic>.<module>.command."""
+
+    def __init__(self, module: str, **options: Any) -> None:
+        super().__init__(name=module, **options)
+        self.module = module
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [t for t in registry.topics() if find_spec(f"genmodels.{t}.{self.module}")]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in self.list_commands(ctx):
+            return None
+        return import_module(f"genmodels.{name}.{self.module}").command
+
+
+def show(figures: dict[str, Any], as_json: bool) -> None:
+    """Print measured figures, as JSON or as indented lines."""
+    if as_json:
+        click.echo(json.dumps(figures, indent=1, ensure_ascii=False))
+        return
+    for key, value in _flat(figures):
+        click.echo(f"{key:44} {value}")
+
+
+def _flat(figures: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = []
+    for key, value in figures.items():
+        rows += _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, value)]
+    return rows

@@ -1,0 +1,214 @@
+"""The training loop that recipes share, and the `train` command.
+
+A recipe is a generator function in genmodels/<topic>/train.py, listed in that module's RECIPES by model id.
+It takes a `Budget`, yields Steps, and ends by writing weights and card.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import click
+import torch
+from safetensors.torch import load_file, save_file
+
+from genmodels import device, registry, weights
+from genmodels.step import Step
+
+log = logging.getLogger(__name__)
+CHECKPOINT_SECONDS = 300
+YIELD_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a recipe may train and on what.
+
+    minutes: wall-clock limit of this run, None for the recipe's own end; resume: continue from the checkpoint,
+    or from the shipped weights where no checkpoint is left; data: a folder or file instead of the recipe's own set.
+    """
+
+    minutes: float | None = None
+    device: str = "cpu"
+    resume: bool = False
+    data: Path | None = None
+
+
+@dataclass
+class Trained:
+    """What a finished or stopped `fit` tells the card: steps and pictures seen, seconds over all runs."""
+
+    steps: int = 0
+    images: int = 0
+    seconds: float = 0.0
+
+
+def fit(
+    id: str,
+    model: torch.nn.Module,
+    batches: Callable[[int], Iterable[tuple[torch.Tensor, ...]]],
+    loss: Callable[..., torch.Tensor],
+    *,
+    budget: Budget,
+    steps: int,
+    lr: float = 2e-3,
+    warmup: int = 200,
+    weight_decay: float = 0.01,
+    average: float = 0.999,
+    decay: Callable[[int, int, int], float] | None = None,
+    trained: Trained,
+) -> Iterator[Step]:
+    """AdamW, averaged weights, and checkpoints that survive a kill.
+
+    The learning rate at a step is lr * decay(step, steps, warmup): `schedule` unless given, `constant` for a run whose
+    end is not known.
+    batches(step) is an endless stream of tensor tuples from that step on, batch first; loss(model, *batch) a scalar.
+    Yields a Step at least every 0.2 s (one for each step if steps are slower). `trained` is filled on the way.
+    At the end, and when closed early, `model` holds the averaged weights and a checkpoint is written.
+    """
+    model.to(budget.device).train()
+    averaged = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=averaging(average), use_buffers=True)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay, betas=(0.9, 0.99), fused=True)
+    if budget.resume:
+        _resume(id, model, averaged, optimizer, trained)
+    averaged.n_averaged.fill_(trained.steps)  # at 0 the first update copies the weights, later ones average
+    start, before = time.monotonic(), trained.seconds
+    last_yield = last_save = start
+    first = trained.steps
+    running, count = torch.zeros((), device=budget.device), 0
+    try:
+        for step, batch in zip(range(first, steps), batches(first), strict=False):
+            for group in optimizer.param_groups:
+                group["lr"] = lr * (decay or schedule)(step, steps, warmup)
+            batch = tuple(t.to(budget.device, non_blocking=True) for t in batch)
+            value = loss(model, *batch)
+            optimizer.zero_grad(set_to_none=True)
+            value.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            averaged.update_parameters(model)
+            trained.steps, trained.images = step + 1, trained.images + len(batch[0])
+            running, count = running + value.detach(), count + 1
+            now = time.monotonic()
+            trained.seconds = before + now - start
+            out_of_time = budget.minutes is not None and now - start > budget.minutes * 60
+            if now - last_save > CHECKPOINT_SECONDS:
+                _save(id, model, averaged, optimizer, trained)
+                last_save = now
+            if now - last_yield > YIELD_SECONDS or out_of_time or step + 1 == steps:
+                yield Step(step + 1, steps, loss=float(running / count), info={"seconds": round(trained.seconds)})
+                running, count, last_yield = torch.zeros_like(running), 0, time.monotonic()
+            if out_of_time:
+                break
+    finally:
+        if trained.steps > first:
+            _save(id, model, averaged, optimizer, trained)
+        model.load_state_dict(averaged.module.state_dict())
+        model.eval()
+
+
+def averaging(average: float) -> Callable[[list[torch.Tensor], list[torch.Tensor], torch.Tensor | int], None]:
+    """Exponential averaging in place whose memory grows to `average`: early on it spans a ninth of the steps so far."""
+
+    @torch.no_grad()
+    def update(kept: list[torch.Tensor], new: list[torch.Tensor], count: torch.Tensor | int) -> None:
+        keep = min(average, (1 + float(count)) / (10 + float(count)))
+        if torch.is_floating_point(kept[0]):
+            torch._foreach_lerp_(kept, new, 1 - keep)
+        else:
+            for a, b in zip(kept, new, strict=True):
+                a.copy_(b)
+
+    return update
+
+
+def schedule(step: int, steps: int, warmup: int) -> float:
+    """Factor on the learning rate: linear warm-up, then a cosine from 1 down to 0.02."""
+    if step < warmup:
+        return (step + 1) / warmup
+    progress = min(1.0, (step - warmup) / max(1, steps - warmup))
+    return 0.02 + 0.98 * 0.5 * (1 + float(torch.cos(torch.tensor(torch.pi * progress))))
+
+
+def constant(step: int, steps: int, warmup: int) -> float:
+    """Factor on the learning rate: linear warm-up, then 1 for ever; the averaged weights stand in for a decay."""
+    return min(1.0, (step + 1) / warmup)
+
+
+def checkpoint(id: str) -> Path:
+    """The file that `train --resume` continues from."""
+    return weights.cache() / "checkpoints" / f"{id}.safetensors"
+
+
+def _save(id: str, model, averaged, optimizer, trained: Trained) -> None:
+    tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
+    tensors |= {f"average.{k}": v for k, v in averaged.module.state_dict().items()}
+    for i, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{i}.{k}": v for k, v in state.items()}
+    path = checkpoint(id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    meta = {"trained": json.dumps(vars(trained))}
+    save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, part, metadata=meta)
+    os.replace(part, path)
+
+
+def _resume(id: str, model, averaged, optimizer, trained: Trained) -> None:
+    path = checkpoint(id)
+    if not path.is_file():
+        state = weights.read(registry.folder(id))
+        model.load_state_dict(state)
+        averaged.module.load_state_dict(state)
+        for field, value in weights.read_card(id)["trained"].items():
+            setattr(trained, field, value)
+        log.info("%s: no checkpoint left, resuming from the shipped weights", id)
+        return
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        for field, value in json.loads(file.metadata()["trained"]).items():
+            setattr(trained, field, value)
+    tensors = load_file(path)
+    part = {name: {} for name in ("model", "average", "optimizer")}
+    for key, tensor in tensors.items():
+        head, rest = key.split(".", 1)
+        part[head][rest] = tensor
+    model.load_state_dict(part["model"])
+    averaged.module.load_state_dict(part["average"])
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for key, tensor in part["optimizer"].items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+@click.command()
+@click.argument("id")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Wall-clock limit of this run.")
+@click.option("--device", "device_name", type=click.Choice(["cpu", "cuda"]), help="Default: what the machine has.")
+@click.option("--resume", is_flag=True, help="Continue from the checkpoint, or from the shipped weights.")
+@click.option("--data", type=click.Path(exists=True, path_type=Path), help="Training data by path.")
+def train(id: str, minutes: float | None, device_name: str | None, resume: bool, data: Path | None) -> None:
+    """Train the model ID by its recipe; writes its weights and card."""
+    recipes = import_module(f"genmodels.{registry.card(id).topic}.train").RECIPES
+    if id not in recipes:
+        raise click.BadParameter(f"{id} is not trained here; recipes: {', '.join(recipes)}")
+    budget = Budget(minutes, device_name or device.name(), resume, data)
+    started = time.monotonic()
+    last = started - 60
+    with closing(recipes[id](budget)) as steps:
+        for step in steps:
+            if time.monotonic() - last > 10 or step.i == step.n:
+                last = time.monotonic()
+                loss = "" if step.loss is None else f" loss {step.loss:.4f}"
+                note = " ".join(f"{k} {v}" for k, v in step.info.items())
+                click.echo(f"{id} {step.i}/{step.n}{loss} {note}")
+    click.echo(f"{id}: done in {time.monotonic() - started:.0f} s")
