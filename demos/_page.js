@@ -27,7 +27,7 @@ window.genlab = (() => {
 
   function present(on) {
     document.body.classList.toggle("gl-present", on);
-    if (on) document.activeElement?.blur();
+    if (on) { document.activeElement?.blur(); scrollTo(0, 0); }
   }
 
   const tabs = () => [...document.querySelectorAll('#topics > .tab-wrapper [role="tab"], #topics > div [role="tab"]')]
@@ -109,10 +109,10 @@ window.genlab = (() => {
     return (crc ^ -1) >>> 0;
   }
 
-  // PNG text chunks (iTXt, UTF-8) right after the header, one for each entry.
+  // PNG text chunks (tEXt) right after the header, one for each entry; settings are ASCII.
   function withText(png, entries) {
     const chunks = Object.entries(entries).map(([key, value]) => {
-      const data = new TextEncoder().encode(`iTXt${key}\0\0\0\0\0${value}`);
+      const data = new TextEncoder().encode(`tEXt${key}\0${value}`);
       const chunk = new Uint8Array(data.length + 8);
       new DataView(chunk.buffer).setUint32(0, data.length - 4);
       chunk.set(data, 4);

@@ -1,4 +1,4 @@
-"""Plots as inline SVG: one style, both themes (colours are the page's CSS variables), labels in the visitor's language."""
+"""Plots as inline SVG: one style, both themes (colours are the page's CSS variables), labels by the caller."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 MARGIN = {"left": 46, "right": 12, "top": 12, "bottom": 40}
+STRONG = 'class="gl-strong"'
 
 
 class Plot:
@@ -60,14 +61,12 @@ class Plot:
         at, top, base = self.px(x), MARGIN["top"], self.height - MARGIN["bottom"]
         dashes = ' stroke-dasharray="5 4"' if dash else ""
         self._add(
-            f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{top}" y2="{base}" stroke="var(--gl-{color})" stroke-width="2"{dashes}/>'
+            f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{top}" y2="{base}" '
+            f'stroke="var(--gl-{color})" stroke-width="2"{dashes}/>'
         )
         if label:
             anchor, shift = ("end", -5) if at > self.width / 2 else ("start", 5)
-            self._add(
-                f'<text x="{at + shift:.1f}" y="{top + 10}" text-anchor="{anchor}" fill="var(--gl-{color})" class="gl-strong">'
-                f"{escape(label)}</text>"
-            )
+            self._label(at + shift, top + 10, label, color, anchor, STRONG)
         return self
 
     def point(self, x: float, y: float, color: str = "accent", radius: float = 6, label: str = "") -> Plot:
@@ -81,10 +80,7 @@ class Plot:
 
     def text(self, x: float, y: float, label: str, color: str = "ink", dy: float = 4) -> Plot:
         at = min(max(self.px(x), 30), self.width - 30)
-        return self._add(
-            f'<text x="{at:.1f}" y="{max(12, self.py(y) + dy):.1f}" text-anchor="middle" fill="var(--gl-{color})" '
-            f'class="gl-strong">{escape(label)}</text>'
-        )
+        return self._label(at, max(12, self.py(y) + dy), label, color, more=STRONG)
 
     def ellipse(self, mean: Sequence[float], cov: Sequence[Sequence[float]], color: str, sigmas: float = 2.0) -> Plot:
         """The curve at `sigmas` standard deviations of a 2-D Gaussian."""
@@ -103,9 +99,8 @@ class Plot:
                 )
             )
         path = " ".join(f"{self.px(x):.1f},{self.py(y):.1f}" for x, y in points)
-        return self._add(
-            f'<polygon points="{path}" fill="var(--gl-{color})" fill-opacity="0.18" stroke="var(--gl-{color})" stroke-width="1.5"/>'
-        )
+        paint = f'fill="var(--gl-{color})" fill-opacity="0.18" stroke="var(--gl-{color})" stroke-width="1.5"'
+        return self._add(f'<polygon points="{path}" {paint}/>')
 
     def svg(self, alt: str) -> str:
         """The finished drawing; `alt` says in a sentence what it shows."""
@@ -118,25 +113,26 @@ class Plot:
         self.marks.append(mark)
         return self
 
+    def _label(
+        self, x: float, y: float, label: str, color: str = "soft", anchor: str = "middle", more: str = ""
+    ) -> Plot:
+        """Text at pixels, not at data coordinates."""
+        fill = f'fill="var(--gl-{color})"'
+        return self._add(f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" {fill} {more}>{escape(label)}</text>')
+
     def _axes(self, xlabel: str, ylabel: str) -> None:
         left, right = MARGIN["left"], self.width - MARGIN["right"]
         top, base = MARGIN["top"], self.height - MARGIN["bottom"]
         for value in ticks(*self.y):
             at = self.py(value)
             self._add(f'<line x1="{left}" x2="{right}" y1="{at:.1f}" y2="{at:.1f}" stroke="var(--gl-grid)"/>')
-            self._add(f'<text x="{left - 5}" y="{at + 4:.1f}" text-anchor="end" fill="var(--gl-soft)">{value:g}</text>')
+            self._label(left - 5, at + 4, f"{value:g}", anchor="end")
         for value in ticks(*self.x):
-            self._add(
-                f'<text x="{self.px(value):.1f}" y="{base + 15}" text-anchor="middle" fill="var(--gl-soft)">{value:g}</text>'
-            )
+            self._label(self.px(value), base + 15, f"{value:g}")
         self._add(f'<line x1="{left}" x2="{right}" y1="{base}" y2="{base}" stroke="var(--gl-soft)"/>')
-        self._add(
-            f'<text x="{(left + right) / 2}" y="{self.height - 6}" text-anchor="middle" fill="var(--gl-soft)">{escape(xlabel)}</text>'
-        )
+        self._label((left + right) / 2, self.height - 6, xlabel)
         middle = (top + base) / 2
-        self._add(
-            f'<text x="12" y="{middle}" text-anchor="middle" fill="var(--gl-soft)" transform="rotate(-90 12 {middle})">{escape(ylabel)}</text>'
-        )
+        self._label(12, middle, ylabel, more=f'transform="rotate(-90 12 {middle})"')
 
 
 def ticks(low: float, high: float, about: int = 5) -> list[float]:

@@ -233,7 +233,8 @@ def measure_table(lang: str, rows: Sequence[Sequence[str]], head: Sequence[str])
         f'<tr><th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:]) + "</tr>"
         for row in rows
     )
-    return f'<div class="gl-scroll" tabindex="0"><table class="gl-table"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    table = f'<table class="gl-table"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div class="gl-scroll" tabindex="0">{table}</div>'
 
 
 def generated_label(lang: str) -> str:

@@ -1,4 +1,4 @@
-"""`python -m genmodels list|train|evaluate|sample|bench`."""
+"""`python -m genmodels list|train|evaluate|sample|bench|tables`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,17 @@ from genmodels.evaluate import Topics
 
 
 class Commands(click.Group):
-    """Turns a refusal into one line on stderr; imports `train` (and torch with it) only when called."""
+    """Turns a refusal into one line on stderr; imports some commands (torch with `train`) only when called."""
+
+    LATE = ("tables", "train")
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        return import_module("genmodels.train").train if name == "train" else super().get_command(ctx, name)
+        if name in self.LATE:
+            return getattr(import_module(f"genmodels.{name}"), name)
+        return super().get_command(ctx, name)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), "train"])
+        return sorted([*super().list_commands(ctx), *self.LATE])
 
     def invoke(self, ctx: click.Context) -> object:
         try:

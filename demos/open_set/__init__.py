@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import gradio as gr
 import numpy as np
@@ -20,9 +19,6 @@ from genmodels import images, registry
 from genmodels.errors import Refusal, in_range
 from genmodels.step import Step
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
 __all__ = ["ID", "ORDER", "TEXT", "build", "run_measure"]
 ID, ORDER = "open_set", 80
 HERE = Path(__file__).parent
@@ -30,6 +26,12 @@ METHODS = ("gmm", "pca", "flow", "softmax", "logit", "energy", "openmax", "mahal
 SETS = ("omniglot_28", "quickdraw", "letters", "fashion", "mnist-noise", "noise")
 BLANK = base64.b64encode(bytes(784)).decode()
 LIVE = 300
+PICK = """
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-code]");
+  if (button) document.dispatchEvent(new CustomEvent("genlab-draw", { detail: button.dataset.code }));
+});
+"""
 text = _views.text
 
 
@@ -83,44 +85,27 @@ def draw_strange(seed: int, count: int) -> np.ndarray:
     return np.stack([kinds[i % len(kinds)](rng) for i in range(count)])
 
 
-def run_noise(lang: str, seed: int, steps: int = 60) -> tuple[str, str]:
-    """Uniform noise, nudged until softmax is surer of it than of any digit -> its drawing, and a sentence on both.
-
-    Each step moves every pixel by 2 grey levels along the gradient of the top class's log-odds, as the fooling
-    images of Nguyen et al. 2015 (arXiv:1412.1897) are found.
-    """
+def run_noise(lang: str, seed: int) -> tuple[str, str]:
+    """Uniform noise, nudged until softmax is surer of it than of any digit -> its drawing, and a sentence on both."""
     import torch
 
+    from genmodels.open_set.fooling import fool, log_odds
     from genmodels.open_set.train import to_input
 
-    model = registry.load(_views.PAGE_MODEL, "cpu")
+    network = registry.load(_views.PAGE_MODEL, "cpu").network
     rng = np.random.default_rng(int(in_range("seed", seed, 0, _shell.SEED_MAX)))
-    pixels = rng.integers(0, 256, (1, 28, 28)).astype(np.uint8)
-    digits = draw_digits(seed, 200)
-    surest = float(_odds(model.network(to_input(digits)).detach()).amax())
-    x = to_input(pixels)
-    before = float(_odds(model.network(x).detach()))
-    for taken in range(1, steps + 1):
-        x.requires_grad_(True)
-        (slope,) = torch.autograd.grad(_odds(model.network(x)).sum(), x)
-        x = (x.detach() + 2 / 127.5 * slope.sign()).clamp(-1, 1)
-        x = ((x + 1) * 127.5).round() / 127.5 - 1
-        if float(_odds(model.network(x).detach())) > surest:
-            break
-    after = model.network(x).detach()
-    drawing = ((x[0, 0] + 1) * 127.5).round().byte().numpy()
+    noise = to_input(rng.integers(0, 256, (1, 28, 28)).astype(np.uint8))
+    digits = to_input(draw_digits(seed, 200))
+    with torch.no_grad():
+        before, surest = float(log_odds(network(noise))), float(log_odds(network(digits)).amax())
+        nudged, taken = fool(network, noise, surest)
+        after = network(nudged)
     sentence = text(
         lang, "noise_done", steps=taken, levels=2 * taken, digit=int(after.argmax()), before=_one_in(lang, before),
-        after=_one_in(lang, float(_odds(after))), n=len(digits), surest=_one_in(lang, surest),
+        after=_one_in(lang, float(log_odds(after))), n=len(digits), surest=_one_in(lang, surest),
     )  # fmt: skip
+    drawing = ((nudged[0, 0] + 1) * 127.5).round().byte().numpy()
     return base64.b64encode(drawing.tobytes()).decode(), sentence
-
-
-def _odds(logits: Tensor) -> Tensor:
-    """Log-odds of the top class against all others together, (N, 10) -> (N,)."""
-    top, at = logits.double().max(1)
-    rest = logits.double().scatter(1, at[:, None], -float("inf")).logsumexp(1)
-    return top - rest
 
 
 def _one_in(lang: str, log_odds: float) -> str:
@@ -272,10 +257,7 @@ def build(ctx: _shell.Context) -> None:
             examples = gr.HTML(
                 elem_id="examples",
                 min_height=120,
-                js_on_load=(
-                    "element.addEventListener('click', (event) => { const button = event.target.closest('[data-code]');"
-                    "if (button) document.dispatchEvent(new CustomEvent('genlab-draw', { detail: button.dataset.code })); });"
-                ),
+                js_on_load=PICK,
             )
             seed = ctx.seed_row(7)
     against = gr.Dropdown([(ctx.t(f"set.{s}"), s) for s in SETS], value=SETS[0], label=ctx.t("against"), render=False)

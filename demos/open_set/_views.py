@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import io
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -79,7 +80,7 @@ def verdict(lang: str, found: Judgement, pixels: np.ndarray) -> str:
         f"<h3>{escape(text(lang, f'method.{found.method}'))}</h3>{picture(pixels, text(lang, 'seen'))}"
         f'<p class="os-word">{escape(word)}</p>{_bars(lang, found, label)}'
         f'<p class="os-small">{escape(label)}</p>'
-        f'<p class="os-small">{escape(text(lang, "score", score=found.score, limit=found.limit))}</p>'
+        f'<p class="os-small">{escape(text(lang, "score", score=number(found.score), limit=number(found.limit)))}</p>'
         f'<p class="os-small">{escape(text(lang, "closed", digit=found.predicted, percent=100 * found.softmax))}</p>'
         "</section>"
     )
@@ -117,21 +118,34 @@ def mean_pixels(name: str) -> np.ndarray:
     return _stored(PAGE_MODEL)[f"{name}.mean_pixel"].astype(np.float32)
 
 
+def number(value: float) -> str:
+    """A score for reading: whole above 100, else four significant digits."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.4g}"
+
+
+def short(value: float) -> str:
+    """A log-likelihood in at most five characters: -181, -2.3k, -26k."""
+    if abs(value) < 1000:
+        return f"{value:.0f}"
+    return f"{value / 1000:.1f}k" if abs(value) < 10_000 else f"{value / 1000:.0f}k"
+
+
 def thumbnail(pixels: np.ndarray, label: str) -> str:
     """A button that puts a (28, 28) uint8 picture on the pad."""
     code = base64.b64encode(pixels.tobytes()).decode()
-    return f'<button type="button" data-code="{code}" title="{escape(label)}" aria-label="{escape(label)}">{picture(pixels)}</button>'
+    says = f'title="{escape(label)}" aria-label="{escape(label)}"'
+    return f'<button type="button" data-code="{code}" {says}>{picture(pixels)}</button>'
 
 
 def picture(pixels: np.ndarray, alt: str = "") -> str:
     """An <img> of a (28, 28) uint8 picture, as it is."""
-    import io
-
     from PIL import Image
 
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "PNG")
-    return f'<img alt="{escape(alt)}" title="{escape(alt)}" width="28" height="28" src="data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}">'
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    source = base64.b64encode(file.getvalue()).decode()
+    says = f'alt="{escape(alt)}" title="{escape(alt)}"'
+    return f'<img {says} width="28" height="28" src="data:image/png;base64,{source}">'
 
 
 def two_histograms(lang: str, groups: list[tuple[str, np.ndarray, np.ndarray]], xlabel: str, alt: str) -> str:
@@ -149,7 +163,7 @@ def _bars(lang: str, found: Judgement, label: str) -> str:
     if found.likelihood:
         low, high = float(np.sort(values)[0]), float(values.max())
         heights = 1 / (1 + (high - values) / max(40.0, abs(high) * 0.25)) if high > low else np.ones(10)
-        shown = [f"{v:,.0f}" for v in values]
+        shown = [short(v) for v in values]
     else:
         heights, shown = values, [f"{100 * v:.1f}" for v in values]
     marks = []
