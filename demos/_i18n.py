@@ -72,6 +72,10 @@ SHELL = {
         "error.picture_pixels": "The picture has {width} × {height} pixels; the limit is {limit} megapixels.",
         "error.picture_broken": "This {kind} picture is damaged or incomplete.",
         "error.picture_animated": "Animated WebP pictures are not accepted; send a still one.",
+        "error.unknown_scheduler": "There is no scheduler called “{name}”.",
+        "error.unknown_style": "There is no style called “{style}”.",
+        "error.file_type": "The file “{name}” must end in .png.",
+        "error.unknown_file": "The file is not an npz with an array “images” of uint8 pictures, 28 × 28.",
         "error.unexpected": "Something went wrong on our side; nothing of yours is lost. Try again.",
     },
     "pt": {
@@ -133,6 +137,10 @@ SHELL = {
         "error.picture_pixels": "A imagem tem {width} × {height} pixels; o limite é de {limit} megapixels.",
         "error.picture_broken": "Esta imagem {kind} está danificada ou incompleta.",
         "error.picture_animated": "WebP animado não é aceito; envie uma imagem estática.",
+        "error.unknown_scheduler": "Não existe um agendador chamado “{name}”.",
+        "error.unknown_style": "Não existe um estilo chamado “{style}”.",
+        "error.file_type": "O nome do arquivo “{name}” precisa terminar em .png.",
+        "error.unknown_file": "O arquivo não é um npz com um array “images” de imagens uint8 de 28 × 28.",
         "error.unexpected": "Algo deu errado do nosso lado; nada seu se perdeu. Tente de novo.",
     },
 }

@@ -15,7 +15,8 @@ window.genlab = (() => {
     document.documentElement.lang = lang === "pt" ? "pt-BR" : "en";
     const url = performance.getEntriesByType("resource").map((entry) => entry.name)
       .find((name) => /\/assets\/core-[^/]*\.js/.test(name));
-    if (url) (await import(url)).changeLocale(lang);
+    if (url) await (await import(url)).changeLocale(lang);
+    document.documentElement.lang = lang === "pt" ? "pt-BR" : "en";
     return lang;
   }
 
@@ -134,12 +135,14 @@ window.genlab = (() => {
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }
 
-  document.addEventListener("DOMContentLoaded", () => {
+  // Gradio adds this script when the page is already parsed, and sets the system's theme a little later.
+  function start() {
     const dark = recall("genlab-dark");
-    const asked = new URLSearchParams(location.search);
     if (dark !== null) setTheme(dark === "1");
-    if (asked.get("present") === "1") present(true);
-  });
+    if (new URLSearchParams(location.search).get("present") === "1") present(true);
+  }
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+  else start();
 
   return { language, setLanguage, toggleTheme, present, share, save, toast };
 })();

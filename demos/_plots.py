@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -101,6 +102,12 @@ class Plot:
         path = " ".join(f"{self.px(x):.1f},{self.py(y):.1f}" for x, y in points)
         paint = f'fill="var(--gl-{color})" fill-opacity="0.18" stroke="var(--gl-{color})" stroke-width="1.5"'
         return self._add(f'<polygon points="{path}" {paint}/>')
+
+    def copy(self) -> Plot:
+        """The same plot so far, to go on with."""
+        twin = copy.copy(self)
+        twin.marks = [*self.marks]
+        return twin
 
     def svg(self, alt: str) -> str:
         """The finished drawing; `alt` says in a sentence what it shows."""

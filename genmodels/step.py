@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Step:
-    """Progress of a generator: step `i` of `n` is finished (1 <= i <= n).
+    """Progress of a generator: step `i` of `n` is finished (0 only while a download looks up sizes).
 
     x_t: the current state, B C H W (a sampler's noisy picture); x0: its predicted end, same shape;
     loss: the training loss; info: further plain values by name (bytes, seconds, metrics, a picture).

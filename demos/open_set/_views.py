@@ -91,7 +91,7 @@ def inside(lang: str, found: Judgement, kept: float, against: str) -> str:
     known, other = scores("known", found.method), scores(against, found.method)
     if known is None or other is None:
         return f'<p class="os-small">{escape(text(lang, "no_scores"))}</p>'
-    cells = [_histogram(lang, found, known, other), _roc(lang, found, known, other, kept), _map(lang, found)]
+    cells = [_histogram(lang, found, known, other), _roc(lang, found, known, other, kept, against), _map(lang, found)]
     return f'<div class="os-plots">{"".join(cells)}</div>{_rates(lang, found, known, other, kept)}'
 
 
@@ -211,18 +211,24 @@ def _histogram(lang: str, found: Judgement, known: tuple, other: tuple) -> str:
     return _figure(title, plot.svg(text(lang, "histogram.alt", digit=found.predicted)), _legend(lang))
 
 
-def _roc(lang: str, found: Judgement, known: tuple, other: tuple, kept: float) -> str:
+@functools.cache
+def _curve(method: str, against: str) -> tuple[list[tuple[float, float]], float]:
+    """Points (unknowns let in, knowns kept) of the ROC curve over stored scores, and the area below it."""
     from sklearn.metrics import roc_auc_score, roc_curve
 
-    truth = np.r_[np.ones(len(known[0])), np.zeros(len(other[0]))]
-    values = np.r_[known[0], other[0]]
+    known, other = scores("known", method)[0], scores(against, method)[0]
+    truth, values = np.r_[np.ones(len(known)), np.zeros(len(other))], np.r_[known, other]
     fpr, tpr, _ = roc_curve(truth, values)
-    auroc = roc_auc_score(truth, values)
+    every = max(1, len(fpr) // 300)
+    points = [*zip(fpr[::every].tolist(), tpr[::every].tolist(), strict=True), (1.0, 1.0)]
+    return points, float(roc_auc_score(truth, values))
+
+
+def _roc(lang: str, found: Judgement, known: tuple, other: tuple, kept: float, against: str) -> str:
+    points, auroc = _curve(found.method, against)
     keep, miss = accepted(found.method, known, kept), accepted(found.method, other, kept)
     plot = Plot((0, 1), (0, 1), text(lang, "roc.x"), text(lang, "roc.y"), height=250)
-    plot.line([(0, 0), (1, 1)], "soft", dash=True)
-    every = max(1, len(fpr) // 300)
-    plot.line([*zip(fpr[::every], tpr[::every], strict=True), (1.0, 1.0)])
+    plot.line([(0, 0), (1, 1)], "soft", dash=True).line(points)
     plot.point(miss, keep, "unknown").text(0.62, 0.2, f"AUROC {auroc:.4f}")
     alt = text(lang, "roc.alt", auroc=auroc, kept=100 * keep, caught=100 * (1 - miss))
     return _figure(text(lang, "roc"), plot.svg(alt))
@@ -275,13 +281,19 @@ def _project(features: Any) -> np.ndarray:
     return ((gmm.whiten(features.depths).double() - origin) @ axes).numpy()
 
 
-def _map(lang: str, found: Judgement) -> str:
+@functools.cache
+def _mixtures(lang: str) -> Plot:
     plot = Plot((-1.9, 1.9), (-1.25, 1.25), text(lang, "map.x"), "", height=250)
     for c, mean, spread in _plane()[2]:
         plot.ellipse(mean, spread, f"c{c}", sigmas=1.0)
     for c in range(10):
         angle = np.pi * (c / 5 + 0.5)
         plot.text(1.12 * float(np.cos(angle)), 1.12 * float(np.sin(angle)), str(c))
+    return plot
+
+
+def _map(lang: str, found: Judgement) -> str:
+    plot = _mixtures(lang).copy()
     if found.method != "exposure":
         plot.point(*found.spot, "accent", label=text(lang, "you"))
     return _figure(text(lang, "map"), plot.svg(text(lang, "map.alt")))

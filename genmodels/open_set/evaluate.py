@@ -265,5 +265,5 @@ def _write(id: str, result: dict[str, Any], scores: dict[str, np.ndarray], sets:
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 def command(unknown: Path | None, write: bool, as_json: bool) -> None:
     """Closed-set accuracy, and per method AUROC, macro-F1 and FPR95 against unknown pictures."""
-    torch.set_grad_enabled(False)
-    show(evaluate(unknown, write), as_json)
+    with torch.no_grad():
+        show(evaluate(unknown, write), as_json)

@@ -11,13 +11,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from weakref import WeakKeyDictionary
 
 import httpx
-from playwright.sync_api import Browser, Page, Playwright
+from playwright.sync_api import Browser, Page, Playwright, Request
 
 ROOT = Path(__file__).resolve().parents[2]
-GUARD = 300  # seconds; a guard against hanging on a loaded machine, not a promise of speed
+GUARD = 60  # seconds; a guard against hanging on a loaded machine, not a promise of speed
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -33,6 +33,7 @@ LANGUAGES = {"pt": "pt-BR", "en": "en-US"}
 FILLED = {"open_set": ".os-verdict .os-bars"}
 # The element that a tab's screenshot starts with.
 TRY = ".gl-{topic} .gl-try"
+UNDER_WAY: WeakKeyDictionary[Page, set[Request]] = WeakKeyDictionary()
 
 
 def free_port() -> int:
@@ -87,19 +88,42 @@ def chromium(playwright: Playwright) -> Browser:
     return playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
 
 
+def new_page(
+    browser: Browser, lang: str, width: int = 1280, height: int = 720, dark: bool = False, touch: bool = False
+) -> Page:
+    """A page in a fresh profile; lang is "pt", "en" or any locale."""
+    context = browser.new_context(
+        locale=LANGUAGES.get(lang, lang),
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if dark else "light",
+        has_touch=touch,
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    page.set_default_timeout(1000 * GUARD)
+    under_way = UNDER_WAY[page] = set()
+    page.on("request", lambda request: under_way.add(request) if _is_event(request.url) else None)
+    for end in ("requestfinished", "requestfailed"):
+        page.on(end, lambda request: under_way.discard(request))
+    return page
+
+
+def _is_event(url: str) -> bool:
+    return "/gradio_api/queue/" in url or "/gradio_api/run/" in url
+
+
+def settled(page: Page) -> None:
+    """Wait until no event of the page has been under way for a moment."""
+    deadline = time.monotonic() + GUARD
+    quiet = 0
+    while quiet < 4:
+        page.wait_for_timeout(100)
+        quiet = 0 if UNDER_WAY[page] else quiet + 1
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"still under way: {[request.url for request in UNDER_WAY[page]]}")
+
+
 def filled(page: Page, topic: str) -> None:
     """Wait until the open tab shows its first result."""
-    page.locator(FILLED.get(topic, TRY.format(topic=topic))).first.wait_for(timeout=1000 * GUARD)
-    # Gradio selects the tab again once its contents stand; wait until nothing is on its way.
-    page.wait_for_function("document.documentElement.lang.length > 0", timeout=1000 * GUARD)
-
-
-def context_options(lang: str, width: int, height: int, dark: bool, touch: bool = False) -> dict[str, Any]:
-    """Playwright's options of a fresh profile."""
-    return {
-        "locale": LANGUAGES.get(lang, lang),
-        "viewport": {"width": width, "height": height},
-        "color_scheme": "dark" if dark else "light",
-        "has_touch": touch,
-        "reduced_motion": "reduce",
-    }
+    page.locator(FILLED.get(topic, TRY.format(topic=topic))).first.wait_for()
+    settled(page)

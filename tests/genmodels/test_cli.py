@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
 from genmodels import registry
@@ -94,3 +95,11 @@ def test_bad_unknowns_are_one_line(tmp_path, monkeypatch, content):
 
 def test_a_missing_file_of_unknowns_is_one_line(tmp_path):
     assert "none.npz" in refused(call("evaluate", "open_set", "--unknown", tmp_path / "none.npz"))
+
+
+def test_a_command_leaves_the_process_as_it_was(tmp_path, monkeypatch):
+    monkeypatch.setattr("genmodels.data.mnist.load", lambda split: (np.zeros((4, 28, 28), np.uint8), np.zeros(4)))
+    path = tmp_path / "unknowns.npz"
+    path.write_bytes(b"")
+    call("evaluate", "open_set", "--unknown", path)
+    assert torch.is_grad_enabled()

@@ -1,5 +1,6 @@
 import ast
 import copy
+import functools
 import inspect
 import itertools
 from types import SimpleNamespace
@@ -31,6 +32,7 @@ from genmodels.open_set.pca import ClassPCA
 DEPTHS, EMBEDDING = 16, 12
 
 
+@functools.cache
 def world(per_class: int = 80, seed: int = 0, unknown: bool = False) -> SimpleNamespace:
     """Features of ten Gaussian classes, or from between two of them, seen by one linear head: logits near 8 and -2."""
     fixed, own = torch.Generator().manual_seed(99), torch.Generator().manual_seed(seed)
@@ -236,6 +238,7 @@ def test_unknowns_score_lower(kind):
     assert model.score(STRANGE.features).mean() < model.score(HELD.features).mean() - 5
 
 
+@functools.cache
 def fitted() -> OpenSetClassifier:
     model = OpenSetClassifier(("softmax", "logit", "energy"))
     held = world(per_class=3000, seed=5)
@@ -585,8 +588,11 @@ def test_shipped_mixture_knows_noise(shipped):
 
 
 def test_shipped_thresholds_hold_on_test_digits(shipped):
-    answer, _ = shipped.model.decide(shipped.features, "gmm", 0.98)
-    assert 0.95 < float((answer != 10).float().mean()) < 0.995
+    """Measured on all 10,000: they are a little harder than the training pictures that set the thresholds."""
+    digits = shipped.stored["known.predicted"]
+    for kept, slack in ((0.8, 0.07), (0.98, 0.015)):
+        limit = shipped.model.threshold("gmm", kept).numpy()[digits]
+        assert abs((shipped.stored["known.gmm"] >= limit).mean() - kept) < slack
 
 
 def test_digits_of_the_vae(shipped):
