@@ -148,16 +148,3 @@ class NearestNeighbours(Detector):
     def score(self, features: Features) -> Tensor:
         distance = torch.cdist(F.normalize(features.embedding, dim=1), self.bank.float())
         return -distance.kthvalue(self.k, dim=1).values
-
-
-class OutlierExposure(Detector):
-    """Log-odds of any digit against an eleventh class, trained on synthetic outliers.
-
-    After Hendrycks et al. 2019, arXiv:1812.04606, with the extra class of Thulasidasan et al. 2021, arXiv:2105.07107.
-    """
-
-    def fit(self, features: Features, labels: Tensor) -> OutlierExposure:
-        return self
-
-    def score(self, features: Features) -> Tensor:
-        return features.logits[:, :CLASSES].logsumexp(1) - features.logits[:, CLASSES]

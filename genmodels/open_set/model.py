@@ -15,10 +15,10 @@ from genmodels.open_set.baselines import (
     MaxSoftmax,
     NearestNeighbours,
     OpenMax,
-    OutlierExposure,
     ViM,
 )
 from genmodels.open_set.detector import CLASSES, Detector, Features
+from genmodels.open_set.exposure import OutlierExposure
 from genmodels.open_set.flow import ClassFlow
 from genmodels.open_set.gmm import ClassGMM
 from genmodels.open_set.network import DigitsCNN
