@@ -17,7 +17,7 @@ lint: $(VENV)/test.done
 	$(BIN)/ruff format --check .
 
 bench: $(VENV)/test.done
-	$(BIN)/python -m genmodels bench open_set
+	$(BIN)/python -m genmodels bench
 
 screenshots: $(VENV)/test.done browser
 	$(BIN)/python tests/browser/screenshots.py

@@ -9,14 +9,18 @@ window.genlab = (() => {
     return known || ((navigator.language || "").toLowerCase().startsWith("pt") ? "pt" : "en");
   }
 
+  // Gradio names the document's language too, at a time of its own; the Portuguese here is Brazil's.
+  const root = document.documentElement;
+  new MutationObserver(() => { if (root.lang === "pt") root.lang = "pt-BR"; })
+    .observe(root, { attributes: true, attributeFilter: ["lang"] });
+
   // Gradio translates labels in its core bundle; its changeLocale re-translates them without touching any state.
   async function setLanguage(lang) {
     remember("genlab-lang", lang);
-    document.documentElement.lang = lang === "pt" ? "pt-BR" : "en";
     const url = performance.getEntriesByType("resource").map((entry) => entry.name)
       .find((name) => /\/assets\/core-[^/]*\.js/.test(name));
     if (url) await (await import(url)).changeLocale(lang);
-    document.documentElement.lang = lang === "pt" ? "pt-BR" : "en";
+    root.lang = lang;
     return lang;
   }
 

@@ -70,12 +70,12 @@ def list_models(as_json: bool) -> None:
         click.echo(f"{row['id']:24} {row['topic']:14} {row['params']:>12,}  {state}")
 
 
-for group, text in (
-    ("evaluate", "Measure a topic on its held-out data."),
-    ("sample", "One result of a topic, to a file."),
-    ("bench", "Time a topic against its named peers, as ratios in one run."),
+for group in (
+    Topics("evaluate", help="Measure a topic on its held-out data."),
+    Topics("sample", help="One result of a topic, to a file."),
+    Topics("bench", every=True, help="Time a topic (or all) against its named peers, as ratios in one run."),
 ):
-    main.add_command(Topics(group, help=text))
+    main.add_command(group)
 
 if __name__ == "__main__":
     main()

@@ -13,11 +13,21 @@ from genmodels import registry
 
 
 class Topics(click.Group):
-    """A click group whose sub-command <topic> is genmodels.<topic>.<module>.command."""
+    """A click group whose sub-command <topic> is genmodels.<topic>.<module>.command.
 
-    def __init__(self, module: str, **options: Any) -> None:
-        super().__init__(name=module, **options)
+    every: without a topic, run all of them in turn (else show the help).
+    """
+
+    def __init__(self, module: str, every: bool = False, **options: Any) -> None:
+        run = click.pass_context(self._every) if every else None
+        super().__init__(name=module, callback=run, invoke_without_command=every, no_args_is_help=not every, **options)
         self.module = module
+
+    def _every(self, ctx: click.Context) -> None:
+        if ctx.invoked_subcommand is None:
+            for topic in self.list_commands(ctx):
+                click.echo(topic)
+                self.get_command(ctx, topic).main([], standalone_mode=False)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [t for t in registry.topics() if find_spec(f"genmodels.{t}.{self.module}")]

@@ -116,8 +116,8 @@ def test_switching_language_half_way_keeps_the_work(visit: Visit):
     expect(page.locator(".os-plot figcaption").nth(1)).to_have_text(says("en", "roc"))
     assert (seen(page), slider(page).input_value()) == (drawn, kept)
     body = page.locator("body").inner_text()
-    for left in ("drawing", "idea", "method_a", "kept", "pad", "noise_button", "measure_button", "digits"):
-        assert says("pt", left).split("\n")[0] not in body
+    for left in ("idea", "method_a", "kept", "pad", "noise_button", "measure_button", "digits"):
+        assert open_set.TEXT["pt"][left].strip().split("\n")[0] not in body
     speak(page, "Português")
     expect(word(page)).to_have_text(says("pt", "unknown"))
 
@@ -135,9 +135,8 @@ def test_drawing_with_the_mouse(visit: Visit):
     assert len({first, one, seen(page)}) == 3
 
 
-@pytest.mark.parametrize("lang", LANGS)
-def test_drawing_by_touch(visit: Visit, lang: str):
-    page = visit(lang=lang, width=360, height=740, touch=True)
+def test_drawing_by_touch(visit: Visit):
+    page = visit(lang="pt", width=360, height=740, touch=True)
     before, scrolled = seen(page), None
     touch = page.context.new_cdp_session(page)
     points = path(page, ONE)
@@ -146,7 +145,7 @@ def test_drawing_by_touch(visit: Visit, lang: str):
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": at[0], "y": at[1]}]})
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     expect(page.locator(".os-verdict img").first).not_to_have_attribute("src", before)
-    expect(word(page)).to_have_text(says(lang, "digit", digit=1))
+    expect(word(page)).to_have_text(says("pt", "digit", digit=1))
     assert page.evaluate("scrollY") == scrolled
 
 
@@ -259,7 +258,7 @@ def test_a_link_restores_everything_in_a_fresh_profile(visit: Visit):
     assert all(np.asarray(Image.open(io.BytesIO(base64.b64decode(p.split(",")[1])))).any() for p in pads)
 
 
-@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("lang", ["pt"])
 def test_a_link_with_rubbish_still_opens(visit: Visit, lang: str):
     rubbish = "tab=open_set&x=%00@@@&method=zzz&compare=&kept=nan&seed=-5&against=<script>alert(1)</script>&more=1"
     page = visit(f"?{rubbish}", lang=lang)
@@ -298,7 +297,7 @@ def test_presenter_keys(visit: Visit):
     expect(body).to_have_class(presenting)
 
 
-@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("lang", ["pt"])
 def test_presenting_by_link_fits_a_projector(visit: Visit, lang: str):
     page = visit("?present=1", lang=lang)
     expect(page.locator("body")).to_have_class(re.compile(r"\bgl-present\b"))
@@ -350,12 +349,11 @@ def test_the_python_code_gives_the_same_verdict(visit: Visit):
     assert done.stdout.startswith(word(page).inner_text())
 
 
-@pytest.mark.parametrize("lang", LANGS)
-def test_the_question_is_answered_after_a_guess(visit: Visit, lang: str):
-    page = visit(lang=lang)
+def test_the_question_is_answered_after_a_guess(visit: Visit):
+    page = visit(lang="pt")
     assert page.locator("#answer").inner_text().strip() == ""
-    page.get_by_role("radio", name=says(lang, "guess.low")).check()
-    expect(page.locator("#answer strong")).to_contain_text("%")
+    page.get_by_role("radio", name=says("pt", "guess.low")).check()
+    expect(page.locator("#answer strong").first).to_contain_text("%")
 
 
 def test_everything_is_reached_by_keyboard(visit: Visit):
@@ -394,58 +392,48 @@ def test_everything_is_reached_by_keyboard(visit: Visit):
     expect(page.locator(".os-verdict img").first).not_to_have_attribute("src", before)
 
 
-@pytest.mark.parametrize("lang", LANGS)
-@pytest.mark.parametrize("width, height", SIZES)
-def test_nothing_sticks_out(visit: Visit, lang: str, width: int, height: int):
-    page = visit(lang=lang, width=width, height=height)
-    page.get_by_role("button", name=says(lang, "leak_button")).click()
-    expect(page.locator("#told strong").first).to_be_visible()
-    settled(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    outside = page.evaluate(
-        """() => [...document.querySelectorAll("button, img, svg, canvas, input, p, h3, td, .katex-html .base")]
-            .filter((node) => node.checkVisibility() && !node.closest(".gl-scroll, .gl-code") &&
-                (node.getBoundingClientRect().right > innerWidth + 1 || node.getBoundingClientRect().left < -1))
-            .map((node) => node.outerHTML.slice(0, 120))"""
-    )
-    assert not outside
-    for part in (page.locator("#pad canvas"), word(page), word(page, 1)):
-        part.scroll_into_view_if_needed()
-        expect(part).to_be_in_viewport(ratio=0.99)
+OUTSIDE = """() => [...document.querySelectorAll("button, img, svg, canvas, input, p, h3, td, .katex-html .base")]
+    .filter((node) => node.checkVisibility() && !node.closest(".gl-scroll, .gl-code") &&
+        (node.getBoundingClientRect().right > innerWidth + 1 || node.getBoundingClientRect().left < -1))
+    .map((node) => node.outerHTML.slice(0, 120))"""
+NAMELESS = """() => [...document.querySelectorAll("img, svg, canvas")].filter((node) => {
+    const box = node.getBoundingClientRect();
+    if (!node.checkVisibility() || node.closest("[aria-hidden=true]")) return false;
+    if (node.closest("button[aria-label], a[aria-label]")?.ariaLabel) return false;
+    if (node.tagName === "IMG") return !node.alt;
+    return box.width > 40 && !(node.getAttribute("role") === "img" && node.getAttribute("aria-label"));
+}).map((node) => node.outerHTML.slice(0, 150))"""
+
+
+def serious(page: Page) -> dict[str, list[str]]:
+    """What axe finds serious or critical: rule -> the first places."""
+    return {
+        found["id"]: [f"{node['target']} {node['failureSummary'][:200]}" for node in found["nodes"][:5]]
+        for found in Axe().run(page).response["violations"]
+        if found["impact"] in ("serious", "critical")
+    }
 
 
 @pytest.mark.parametrize("lang", LANGS)
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_axe_finds_nothing_serious(visit: Visit, lang: str, dark: bool):
+def test_everyone_can_read_it_at_any_size(visit: Visit, lang: str, dark: bool):
     page = visit(lang=lang, dark=dark)
     page.get_by_role("button", name=says(lang, "leak_button")).click()
     expect(page.locator("#told strong").first).to_be_visible()
     page.get_by_role("radio", name=says(lang, "guess.mid")).check()
-    expect(page.locator("#answer strong")).to_be_visible()
+    expect(page.locator("#answer strong").first).to_contain_text("%")
     settled(page)
-    found = Axe().run(page).response["violations"]
-    serious = {
-        f["id"]: [f"{node['target']} {node['failureSummary'][:200]}" for node in f["nodes"][:5]]
-        for f in found
-        if f["impact"] in ("serious", "critical")
-    }
-    assert not serious
-
-
-@pytest.mark.parametrize("lang", LANGS)
-def test_pictures_have_alternative_text(visit: Visit, lang: str):
-    page = visit(lang=lang)
-    nameless = page.evaluate(
-        """() => [...document.querySelectorAll("img, svg, canvas")].filter((node) => {
-            const box = node.getBoundingClientRect();
-            if (!node.checkVisibility() || node.closest("[aria-hidden=true]")) return false;
-            if (node.closest("button[aria-label], a[aria-label]")?.ariaLabel) return false;
-            if (node.tagName === "IMG") return !node.alt;
-            return box.width > 40 && !(node.getAttribute("role") === "img" && node.getAttribute("aria-label"));
-        }).map((node) => node.outerHTML.slice(0, 150))"""
-    )
-    assert not nameless
-    assert page.locator(".os-plot svg[role=img]").count() == 3
+    assert page.locator(".os-plot svg[role=img]").count() >= 5
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(300)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(OUTSIDE) == [], f"sticks out at {width} px"
+        assert page.evaluate(NAMELESS) == []
+        assert serious(page) == {}
+        for part in (page.locator("#pad canvas"), word(page), word(page, 1)):
+            part.scroll_into_view_if_needed()
+            expect(part).to_be_in_viewport(ratio=0.99)
 
 
 GOOD = ["en", open_set.first_drawing(), "gmm", "softmax", 98, "omniglot_28"]
