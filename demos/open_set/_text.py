@@ -5,7 +5,7 @@ A classifier trained on ten digits answers with a digit whatever you show it: it
 **Open-set recognition** lets it say *unknown*. GeMOS fits a **generative model to the network's features of each class**;
 a picture whose features are unlikely under the model of the predicted class is unknown:
 
-$$\hat y=\arg\max_c f_c(x),\qquad \text{unknown if}\quad \log p_{\hat y}\big(\phi(x)\big)<\tau_{\hat y}$$
+$$\hat y=\arg\max_c f_c(x),\allowbreak\qquad \text{unknown if}\quad \log p_{\hat y}\big(\phi(x)\big)<\tau_{\hat y}$$
 
 The thresholds $\tau$ come from known digits alone: choose how many of them to keep.
 [GeMOS, Vendramini et al. 2021](https://arxiv.org/abs/2105.10013) · [OpenMax, 2016](https://arxiv.org/abs/1511.06233)
@@ -17,7 +17,7 @@ o mundo inteiro. O **reconhecimento em conjunto aberto** permite que ele diga *d
 generativo às características que a rede extrai de cada classe**; uma imagem cujas características são improváveis sob o
 modelo da classe prevista é desconhecida:
 
-$$\hat y=\arg\max_c f_c(x),\qquad \text{desconhecida se}\quad \log p_{\hat y}\big(\phi(x)\big)<\tau_{\hat y}$$
+$$\hat y=\arg\max_c f_c(x),\allowbreak\qquad \text{desconhecida se}\quad \log p_{\hat y}\big(\phi(x)\big)<\tau_{\hat y}$$
 
 Os limiares $\tau$ vêm só dos dígitos conhecidos: escolha quantos deles manter.
 [GeMOS, Vendramini et al. 2021](https://arxiv.org/abs/2105.10013) · [OpenMax, 2016](https://arxiv.org/abs/1511.06233)

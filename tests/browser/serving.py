@@ -17,7 +17,7 @@ import httpx
 from playwright.sync_api import Browser, Page, Playwright, Request
 
 ROOT = Path(__file__).resolve().parents[2]
-GUARD = 60  # seconds; a guard against hanging on a loaded machine, not a promise of speed
+GUARD = 120  # seconds; a guard against hanging on a loaded machine, not a promise of speed
 FLAGS = [
     "--headless",
     "--no-sandbox",

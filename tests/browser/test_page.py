@@ -137,7 +137,7 @@ def test_drawing_with_the_mouse(visit: Visit):
 
 def test_drawing_by_touch(visit: Visit):
     page = visit(lang="pt", width=360, height=740, touch=True)
-    before, scrolled = seen(page), None
+    before = seen(page)
     touch = page.context.new_cdp_session(page)
     points = path(page, ONE)
     scrolled = page.evaluate("scrollY")
@@ -301,8 +301,14 @@ def test_presenter_keys(visit: Visit):
 def test_presenting_by_link_fits_a_projector(visit: Visit, lang: str):
     page = visit("?present=1", lang=lang)
     expect(page.locator("body")).to_have_class(re.compile(r"\bgl-present\b"))
-    for part in ("#pad canvas", ".os-verdict >> nth=0", ".os-verdict >> nth=1", ".os-plot >> nth=0"):
-        expect(page.locator(part)).to_be_in_viewport(ratio=0.9 if "plot" not in part else 0.3)
+    for part in ("#pad canvas", ".os-verdict >> nth=0", ".os-verdict >> nth=1"):
+        expect(page.locator(part)).to_be_in_viewport(ratio=0.99)
+    for plot in page.locator(".os-plot svg").all():
+        expect(plot).to_be_in_viewport(ratio=0.6)
+    inside = page.evaluate(
+        "() => [...document.querySelectorAll('.os-word')].every((w) => w.scrollWidth <= w.clientWidth)"
+    )
+    assert inside
 
 
 def test_theme_is_switched_and_remembered(visit: Visit):
@@ -329,7 +335,7 @@ def test_the_saved_picture_carries_its_settings(visit: Visit, dark: bool):
     assert text["Software"] == "GenLab"
     assert json.loads(text["parameters"]) == {"model": "digits-cnn-1", "methods": ["gmm", "softmax"], "kept": 98}
     box = page.locator("#verdicts").bounding_box()
-    assert pixels.shape == (2 * np.ceil(box["height"]), 2 * np.ceil(box["width"]), 3) or min(pixels.shape[:2]) > 300
+    assert pixels.shape == (2 * np.ceil(box["height"]), 2 * np.ceil(box["width"]), 3)
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20
     corner = pixels[4, 4].mean()
     assert corner < 60 if dark else corner > 200

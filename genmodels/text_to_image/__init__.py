@@ -1,0 +1,54 @@
+"""Prompt to image: a miniature Stable Diffusion (arXiv:2112.10752) trained here on emoji."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from genmodels.registry import ModelCard, register
+from genmodels.weights import Embedded
+
+if TYPE_CHECKING:
+    from genmodels.text_to_image.autoencoder import PatchAutoencoder
+    from genmodels.text_to_image.pipeline import EmojiPipeline
+
+DATA = "emoji in eight styles: Twemoji, OpenMoji (colour, line), Fluent (3D, flat), Noto, Noto v1, EmojiOne"
+LICENSE = "CC-BY-SA-4.0"  # OpenMoji's art is share-alike
+
+
+@register(
+    ModelCard(
+        id="emoji-autoencoder",
+        topic="text_to_image",
+        can=frozenset({"encode", "decode"}),
+        weights=Embedded("emoji-autoencoder"),
+        params=1_227_751,
+        license=LICENSE,
+        source="arXiv:2112.10752",
+        data=DATA,
+    )
+)
+def emoji_autoencoder(folder: Path) -> PatchAutoencoder:
+    import torch
+
+    from genmodels.text_to_image.autoencoder import PatchAutoencoder
+
+    return PatchAutoencoder.from_pretrained(folder, torch_dtype=torch.float32)
+
+
+@register(
+    ModelCard(
+        id="emoji-diffusion",
+        topic="text_to_image",
+        can=frozenset({"generate"}),
+        weights=Embedded("emoji-diffusion"),
+        params=1_227_751 + 9_697_328,
+        license=LICENSE,
+        source="arXiv:2112.10752",
+        data=DATA,
+    )
+)
+def emoji_diffusion(folder: Path) -> EmojiPipeline:
+    from genmodels.text_to_image.pipeline import EmojiPipeline
+
+    return EmojiPipeline.read(folder)

@@ -1,0 +1,68 @@
+"""What the miniature reaches on pictures that it never saw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import numpy as np
+import torch
+
+from genmodels import evaluate, registry
+from genmodels.data import emoji
+from genmodels.text_to_image.autoencoder import PatchAutoencoder
+from genmodels.text_to_image.captions import LANGUAGES
+from genmodels.text_to_image.denoiser import EmojiTransformer2DModel
+
+SIDES = {"seen": emoji.TRAIN, "unseen_pairs": emoji.HELD_PAIR, "unseen_subjects": emoji.HELD_SUBJECT}
+
+
+@torch.no_grad()
+def held_out_loss(
+    model: EmojiTransformer2DModel, autoencoder: PatchAutoencoder, data: emoji.Emoji, count: int = 320
+) -> dict[str, float]:
+    """Mean square error of v by side of the split and by language, captions never dropped.
+
+    The same `count` pictures, captions, noise and times of each side at each call, so that figures of different
+    checkpoints compare.
+    """
+    from genmodels.text_to_image.latents import variants
+    from genmodels.text_to_image.train import DiffusionBatches, velocity_loss
+
+    model.eval()
+    figures: dict[str, float] = {}
+    for side, split in SIDES.items():
+        stream = DiffusionBatches(data, variants(data, autoencoder, split, copies=False), 64, no_caption=0.0)
+        for language in LANGUAGES:
+            rng, generator = np.random.default_rng(7), torch.Generator().manual_seed(7)
+            rows = rng.choice(len(stream.chosen.subject), min(count, len(stream.chosen.subject)), replace=False)
+            losses = []
+            for part in np.array_split(rows, max(1, len(rows) // 64)):
+                batch = stream.batch(part, stream.times(len(part), generator), rng, generator, language)
+                losses.append(float(velocity_loss(model, *batch)))
+            figures[f"loss_{side}_{language}"] = round(float(np.mean(losses)), 4)
+    return figures
+
+
+def measure() -> dict[str, Any]:
+    """Every figure: the autoencoder's round trip and the denoiser's loss."""
+    from genmodels.text_to_image.train import psnr
+
+    data = emoji.load()
+    model = registry.load("emoji-diffusion", "cpu")
+    pictures = torch.from_numpy(data.images).permute(0, 3, 1, 2)
+    split = torch.from_numpy(data.split)
+    return {
+        "autoencoder": {
+            f"psnr_db_{side}": round(psnr(model.autoencoder, pictures[split == number][:400]), 2)
+            for side, number in SIDES.items()
+        },
+        "denoiser": held_out_loss(model.transformer, model.autoencoder, data),
+    }
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+def command(as_json: bool) -> None:
+    """Held-out figures of the emoji models."""
+    evaluate.show(measure(), as_json)
