@@ -335,7 +335,7 @@ def test_the_saved_picture_carries_its_settings(visit: Visit, dark: bool):
     assert text["Software"] == "GenLab"
     assert json.loads(text["parameters"]) == {"model": "digits-cnn-1", "methods": ["gmm", "softmax"], "kept": 98}
     box = page.locator("#verdicts").bounding_box()
-    assert pixels.shape == (2 * np.ceil(box["height"]), 2 * np.ceil(box["width"]), 3)
+    assert pixels.shape == (np.ceil(2 * box["height"]), np.ceil(2 * box["width"]), 3)
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 20
     corner = pixels[4, 4].mean()
     assert corner < 60 if dark else corner > 200
