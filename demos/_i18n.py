@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import string
 from types import ModuleType
 
 import gradio as gr
@@ -155,9 +156,22 @@ def translations(topics: list[ModuleType]) -> gr.I18n:
     return gr.I18n(**tables)
 
 
+class _Comma(string.Formatter):
+    """str.format with a decimal comma in floating-point numbers."""
+
+    def format_field(self, value: object, spec: str) -> str:
+        shown = super().format_field(value, spec)
+        return shown.replace(".", ",") if isinstance(value, float) else shown
+
+
+def fill(lang: str, template: str, *numbers: object, **values: object) -> str:
+    """The template with its values, floats written as the language writes them."""
+    return _Comma().format(template, *numbers, **values) if lang == "pt" else template.format(*numbers, **values)
+
+
 def say(lang: str, key: str, **values: object) -> str:
     """A sentence of the shell in the visitor's language; any unknown language reads English."""
-    return SHELL[lang if lang in LANGUAGES else "en"][key].format(**values)
+    return fill(lang, SHELL[lang if lang in LANGUAGES else "en"][key], **values)
 
 
 def explain(lang: str, error: Exception) -> str:

@@ -13,6 +13,7 @@ import gradio as gr
 import numpy as np
 
 from demos import _shell
+from demos._i18n import fill
 from demos.open_set import _views
 from demos.open_set._text import TEXT
 from genmodels import images, registry
@@ -150,7 +151,9 @@ def run_measure(lang: str, seed: int, kept: float) -> Iterator[tuple[Step, str]]
             model.decide(model.features(to_input(x)), method, fraction) for x in (known, other)
         )
         found = figures(score.numpy(), outer.numpy(), (mine.numpy(), theirs.numpy()), np.arange(LIVE) % 10)
-        rows.append([text(lang, f"method.{method}"), *(f"{found[k]:.4f}" for k in ("auroc", "macro_f1", "fpr95"))])
+        rows.append(
+            [text(lang, f"method.{method}"), *(fill(lang, "{:.4f}", found[k]) for k in ("auroc", "macro_f1", "fpr95"))]
+        )
         head = [text(lang, "measure_method"), "AUROC", "macro-F1", "FPR95"]
         table = _shell.measure_table(lang, rows, head)
         yield Step(i + 1, len(METHODS)), f"<p>{escape(text(lang, 'measure_live', n=LIVE, seed=seed))}</p>{table}"
@@ -166,11 +169,11 @@ def published_table(lang: str) -> str:
     rows = []
     for method in (m for m in METHODS if m in found):
         f = found[method]
-        source = "{:.3f} ({})".format(*paper[method]) if method in paper else text(lang, "none")
-        cells = (f"{f[k]:.4f} ± {f[f'{k}_std']:.4f}" for k in ("auroc", "macro_f1", "fpr95"))
+        source = fill(lang, "{:.3f} ({})", *paper[method]) if method in paper else text(lang, "none")
+        cells = (fill(lang, "{:.4f} ± {:.4f}", f[k], f[f"{k}_std"]) for k in ("auroc", "macro_f1", "fpr95"))
         rows.append([text(lang, f"method.{method}"), source, *cells])
     for name in ("CROSR", "AOSR"):
-        rows.append([name, "{:.3f} ({})".format(*PUBLISHED[name]), "–", "–", "–"])
+        rows.append([name, fill(lang, "{:.3f} ({})", *PUBLISHED[name]), "–", "–", "–"])
     intro = text(
         lang, "measure_intro", seeds=measured["n_seeds"], kept=100 * KEPT,
         accuracy=100 * measured["closed_set_accuracy"],
@@ -236,12 +239,12 @@ def build(ctx: _shell.Context) -> None:
         with gr.Column(scale=7, elem_classes="gl-output"):
             with gr.Row(equal_height=False):
                 with gr.Column(scale=2, min_width=220):
-                    gr.Markdown(ctx.t("pad"), elem_classes="gl-label")
+                    gr.Markdown(ctx.t("pad"), elem_classes="gl-label", elem_id="pad-label")
                     pad = gr.HTML(
                         first_drawing(),
                         html_template=(
-                            '<canvas width="280" height="280" tabindex="0" role="img" aria-label="28 × 28"></canvas>'
-                            '<button type="button" class="pad-clear">×</button>'
+                            '<canvas width="280" height="280" tabindex="0" role="img" aria-labelledby="pad-label">'
+                            '</canvas><button type="button" class="pad-clear" aria-label="Limpar · Clear">×</button>'
                         ),
                         css_template=(HERE / "pad.css").read_text(encoding="utf-8"),
                         js_on_load=(HERE / "pad.js").read_text(encoding="utf-8"),

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from demos._i18n import fill
 from demos._plots import Plot
 from demos.open_set._text import TEXT
 from genmodels import registry
@@ -21,7 +22,7 @@ PAGE_MODEL = "digits-cnn-1"
 
 def text(lang: str, key: str, **values: object) -> str:
     """A text of this topic in the visitor's language."""
-    return TEXT[lang if lang in TEXT else "en"][key].format(**values)
+    return fill(lang, TEXT[lang if lang in TEXT else "en"][key], **values)
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,13 @@ def verdict(lang: str, found: Judgement, pixels: np.ndarray) -> str:
     known = found.answer != UNKNOWN
     word = text(lang, "digit", digit=found.answer) if known else text(lang, "unknown")
     label = text(lang, "bars.loglik" if found.likelihood else "bars.logit")
+    score = text(lang, "score", score=number(lang, found.score), limit=number(lang, found.limit))
     return (
         f'<section class="os-verdict {"os-known" if known else "os-unknown"}">'
         f"<h3>{escape(text(lang, f'method.{found.method}'))}</h3>{picture(pixels, text(lang, 'seen'))}"
         f'<p class="os-word">{escape(word)}</p>{_bars(lang, found, label)}'
         f'<p class="os-small">{escape(label)}</p>'
-        f'<p class="os-small">{escape(text(lang, "score", score=number(found.score), limit=number(found.limit)))}</p>'
+        f'<p class="os-small">{escape(score)}</p>'
         f'<p class="os-small">{escape(text(lang, "closed", digit=found.predicted, percent=100 * found.softmax))}</p>'
         "</section>"
     )
@@ -118,9 +120,9 @@ def mean_pixels(name: str) -> np.ndarray:
     return _stored(PAGE_MODEL)[f"{name}.mean_pixel"].astype(np.float32)
 
 
-def number(value: float) -> str:
+def number(lang: str, value: float) -> str:
     """A score for reading: whole above 100, else four significant digits."""
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.4g}"
+    return fill(lang, "{:.0f}" if abs(value) >= 100 else "{:.4g}", value)
 
 
 def short(value: float) -> str:
@@ -229,7 +231,7 @@ def _roc(lang: str, found: Judgement, known: tuple, other: tuple, kept: float, a
     keep, miss = accepted(found.method, known, kept), accepted(found.method, other, kept)
     plot = Plot((0, 1), (0, 1), text(lang, "roc.x"), text(lang, "roc.y"), height=250)
     plot.line([(0, 0), (1, 1)], "soft", dash=True).line(points)
-    plot.point(miss, keep, "unknown").text(0.62, 0.2, f"AUROC {auroc:.4f}")
+    plot.point(miss, keep, "unknown").text(0.62, 0.2, fill(lang, "AUROC {:.4f}", auroc))
     alt = text(lang, "roc.alt", auroc=auroc, kept=100 * keep, caught=100 * (1 - miss))
     return _figure(text(lang, "roc"), plot.svg(alt))
 
@@ -244,7 +246,10 @@ def accepted(method: str, measured: tuple[np.ndarray, np.ndarray], kept: float) 
 def _rates(lang: str, found: Judgement, known: tuple, other: tuple, kept: float) -> str:
     keep, miss = accepted(found.method, known, kept), accepted(found.method, other, kept)
     cells = {"rates.kept": keep, "rates.rejected": 1 - keep, "rates.caught": 1 - miss, "rates.missed": miss}
-    body = "".join(f"<div><dt>{escape(text(lang, key))}</dt><dd>{100 * v:.1f} %</dd></div>" for key, v in cells.items())
+    body = "".join(
+        f"<div><dt>{escape(text(lang, key))}</dt><dd>{fill(lang, '{:.1f}', 100 * v)} %</dd></div>"
+        for key, v in cells.items()
+    )
     return f'<dl class="os-rates" aria-label="{escape(text(lang, "rates"))}">{body}</dl>'
 
 

@@ -103,9 +103,11 @@ def measure(id: str, sets: dict[str, np.ndarray], kept: float = KEPT) -> tuple[d
 
 
 def spread(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Mean over runs of every figure, with its standard deviation beside it as <name>_std."""
+    """Mean over runs of every figure that all of them have, with its standard deviation beside it as <name>_std."""
     merged: dict[str, Any] = {}
     for key, value in runs[0].items():
+        if not all(key in run for run in runs):
+            continue
         if isinstance(value, dict):
             merged[key] = spread([run[key] for run in runs])
         else:
@@ -193,9 +195,9 @@ def markdown() -> str:
     head += ["macro-F1, MNIST-noise", "macro-F1, noise", "AUROC, QuickDraw", "AUROC, letters", "AUROC, Fashion-MNIST"]
     accuracy = f"{100 * found['closed_set_accuracy']:.2f} ± {100 * found['closed_set_accuracy_std']:.2f} %"
     intro = (
-        f"MNIST's test set against 10,000 pictures of each set; {found['n_seeds']} seeds (exposure: one). Every threshold "
-        f"keeps {100 * KEPT:.0f} % of 5,000 known training pictures that the network saw and no detector was fitted on, so "
-        f"slightly fewer of the test pictures stay. Closed-set accuracy {accuracy} (target 99.4 %)."
+        f"MNIST's test set against 10,000 of each set; {found['n_seeds']} seeds (exposure: one). Every threshold "
+        f"keeps {100 * KEPT:.0f} % of 5,000 training pictures that the network saw but no detector was fitted on, so "
+        f"of the test pictures slightly fewer stay. Closed-set accuracy {accuracy} (target 99.4 %)."
     )
     return "\n\n".join(
         [intro, table(head, rows), table(["figure", "target", "measured", "reached"], _targets(found)), _bench()]

@@ -28,7 +28,7 @@ LANGS = ["pt", "en"]
 
 
 def says(lang: str, key: str, **values: object) -> str:
-    return open_set.TEXT[lang][key].format(**values)
+    return _i18n.fill(lang, open_set.TEXT[lang][key], **values)
 
 
 def word(page: Page, card: int = 0) -> Locator:
