@@ -407,7 +407,8 @@ NAMELESS = """() => [...document.querySelectorAll("img, svg, canvas")].filter((n
     if (!node.checkVisibility() || node.closest("[aria-hidden=true]")) return false;
     if (node.closest("button[aria-label], a[aria-label]")?.ariaLabel) return false;
     if (node.tagName === "IMG") return !node.alt;
-    return box.width > 40 && !(node.getAttribute("role") === "img" && node.getAttribute("aria-label"));
+    const label = document.getElementById(node.getAttribute("aria-labelledby"))?.innerText.trim();
+    return box.width > 40 && !(node.getAttribute("role") === "img" && (node.getAttribute("aria-label") || label));
 }).map((node) => node.outerHTML.slice(0, 150))"""
 
 
