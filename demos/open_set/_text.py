@@ -129,7 +129,7 @@ TEXT = {
         "leak_published": "inverted after normalising (published code)",
         "leak_proper": "inverted before (here)",
         "leak_x": "mean pixel after normalising",
-        "measure_intro": "MNIST's 10,000 test digits against 10,000 Omniglot drawings never seen in training or tuning. Mean ± "
+        "measure_intro": "MNIST's 10,000 test digits against 10,000 Omniglot drawings never seen in training. Mean ± "
         "standard deviation over {seeds} trained networks; one rule for all thresholds: keep {kept:.0f} % of knowns. "
         "Closed-set accuracy: {accuracy:.2f} %.",
         "measure_method": "Method",
@@ -216,8 +216,7 @@ TEXT = {
         "leak_published": "invertido depois de normalizar (código publicado)",
         "leak_proper": "invertido antes (aqui)",
         "leak_x": "média dos pixels após normalizar",
-        "measure_intro": "Os 10.000 dígitos de teste do MNIST contra 10.000 desenhos do Omniglot, nunca vistos no treino nem nos "
-        "ajustes. Média ± desvio padrão de {seeds} redes treinadas; a mesma regra para todos os limiares: manter {kept:.0f} % dos "
+        "measure_intro": "Os 10.000 dígitos de teste do MNIST contra 10.000 desenhos do Omniglot, nunca vistos no treino. Média ± desvio padrão de {seeds} redes treinadas; a mesma regra para todos os limiares: manter {kept:.0f} % dos "
         "conhecidos. Acurácia em conjunto fechado: {accuracy:.2f} %.",
         "measure_method": "Método",
         "measure_paper": "Artigo: macro-F1",

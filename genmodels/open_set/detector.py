@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 import torch
@@ -26,26 +27,27 @@ class Features(NamedTuple):
         return self.logits[:, :CLASSES].argmax(1)
 
 
-class Detector(nn.Module):
+class Detector(nn.Module, ABC):
     """Fitted on correctly classified training features; `score` is higher the more known a picture looks.
 
     Learned statistics are buffers, so that a detector is saved and loaded with the network's weights.
     """
 
+    @abstractmethod
     def fit(self, features: Features, labels: Tensor) -> Detector:
-        raise NotImplementedError
+        """Learn from known features and their labels (B,); returns itself."""
 
+    @abstractmethod
     def score(self, features: Features) -> Tensor:
         """-> (B,), higher = more like the known classes."""
-        raise NotImplementedError
 
 
 class ClassModels(Detector):
     """A detector with one density for each class: its score is that of the class the network predicts."""
 
+    @abstractmethod
     def log_likelihood(self, features: Features) -> Tensor:
         """-> (B, 10): log density of the features under each class's model."""
-        raise NotImplementedError
 
     def score(self, features: Features) -> Tensor:
         return self.log_likelihood(features).gather(1, features.predicted[:, None]).squeeze(1)

@@ -13,7 +13,8 @@ class OutlierExposure(Detector):
     """Log-odds of any digit against an eleventh, "unknown" class, plus the log-likelihood under PCA for each class.
 
     Both are brought to one scale: their median over known pictures is 0, their lower 5 % lies at -1. The sum was
-    chosen on letters of scripts, where it beats either part.
+    picked from a dozen weightings by its AUROC on letters of scripts (0.9877; the parts reach 0.9824 and 0.9874), in a
+    sweep that also showed Omniglot.
     After Hendrycks et al. 2019, arXiv:1812.04606; the extra class as in Thulasidasan et al. 2021, arXiv:2105.07107.
     """
 
