@@ -201,7 +201,7 @@ def serve(topics: list[ModuleType], **options: Any) -> None:
     demo, i18n = page(topics)
     demo.queue(max_size=32).launch(
         theme=_theme.theme(),
-        css_paths=[_theme.CSS],
+        css_paths=_theme.styles(topics),
         head=_theme.head(),
         i18n=i18n,
         footer_links=["api", "gradio"],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 import gradio as gr
 
@@ -10,6 +12,12 @@ HERE = Path(__file__).parent
 CSS = HERE / "_page.css"
 SANS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
+
+
+def styles(topics: Sequence[ModuleType]) -> list[Path]:
+    """The page's styles, then each topic's own `tab.css` where it has one."""
+    own = (Path(topic.__file__ or "").parent / "tab.css" for topic in topics if hasattr(topic, "__path__"))
+    return [CSS, *(path for path in own if path.is_file())]
 
 
 def theme() -> gr.themes.Base:

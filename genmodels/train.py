@@ -11,7 +11,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -89,7 +89,8 @@ def fit(
             for group in optimizer.param_groups:
                 group["lr"] = lr * (decay or schedule)(step, steps, warmup)
             batch = tuple(t.to(budget.device, non_blocking=True) for t in batch)
-            value = loss(model, *batch)
+            with precision(budget.device):
+                value = loss(model, *batch)
             optimizer.zero_grad(set_to_none=True)
             value.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -113,6 +114,12 @@ def fit(
             _save(id, model, averaged, optimizer, trained)
         model.load_state_dict(averaged.module.state_dict())
         model.eval()
+
+
+def precision(device_name: str) -> AbstractContextManager[object]:
+    """Mixed precision where the device multiplies bfloat16 in hardware (2 to 4 times faster), else plain float32."""
+    fast = device_name == "cuda" or (device_name == "cpu" and torch.cpu._is_avx512_bf16_supported())
+    return torch.autocast(device_name, torch.bfloat16) if fast else nullcontext()
 
 
 def averaging(average: float) -> Callable[[list[torch.Tensor], list[torch.Tensor], torch.Tensor | int], None]:
