@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -84,9 +85,7 @@ def draw(
 
 def last(steps: Iterator[Step]) -> Tensor:
     """The latents (B, 12, 8, 8) that a run ends with."""
-    for step in steps:
-        pass
-    return step.x_t
+    return deque(steps, maxlen=1)[0].x_t
 
 
 def pictures(latents: Tensor, model: str = TEACHER) -> Tensor:
