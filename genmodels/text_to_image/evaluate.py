@@ -7,46 +7,58 @@ from typing import Any
 import click
 import numpy as np
 import torch
+from torch import nn
 
 from genmodels import evaluate, registry
 from genmodels.data import emoji
 from genmodels.text_to_image.autoencoder import PatchAutoencoder
+from genmodels.text_to_image.batches import DiffusionBatches, velocity_loss
 from genmodels.text_to_image.captions import LANGUAGES
 from genmodels.text_to_image.denoiser import EmojiTransformer2DModel
+from genmodels.text_to_image.latents import picture_vectors, variants
 
 SIDES = {"seen": emoji.TRAIN, "unseen_pairs": emoji.HELD_PAIR, "unseen_subjects": emoji.HELD_SUBJECT}
 
 
 @torch.no_grad()
 def held_out_loss(
-    model: EmojiTransformer2DModel, autoencoder: PatchAutoencoder, data: emoji.Emoji, count: int = 320
+    model: EmojiTransformer2DModel,
+    autoencoder: PatchAutoencoder,
+    data: emoji.Emoji,
+    clip: nn.Module | None = None,
+    count: int = 320,
 ) -> dict[str, float]:
-    """Mean square error of v by side of the split and by language, captions never dropped.
+    """Mean square error of v by side of the split and by language, captions never dropped; and, with the picture
+    encoder `clip`, where the picture's own vector stands for the caption.
 
     The same `count` pictures, captions, noise and times of each side at each call, so that figures of different
     checkpoints compare.
     """
-    from genmodels.text_to_image.latents import variants
-    from genmodels.text_to_image.train import DiffusionBatches, velocity_loss
-
     model.eval()
     figures: dict[str, float] = {}
     for side, split in SIDES.items():
         stream = DiffusionBatches(data, variants(data, autoencoder, split, copies=False), 64, no_caption=0.0)
         for language in LANGUAGES:
-            rng, generator = np.random.default_rng(7), torch.Generator().manual_seed(7)
-            rows = rng.choice(len(stream.chosen.subject), min(count, len(stream.chosen.subject)), replace=False)
-            losses = []
-            for part in np.array_split(rows, max(1, len(rows) // 64)):
-                batch = stream.batch(part, stream.times(len(part), generator), rng, generator, language)
-                losses.append(float(velocity_loss(model, *batch)))
-            figures[f"loss_{side}_{language}"] = round(float(np.mean(losses)), 4)
+            figures[f"loss_{side}_{language}"] = _loss(model, stream, count, language)
+        if clip is not None:
+            stream.pictures, stream.share = picture_vectors(data, clip, split, copies=False), 1.0
+            figures[f"loss_{side}_picture"] = _loss(model, stream, count, LANGUAGES[0])
     return figures
+
+
+def _loss(model: EmojiTransformer2DModel, stream: DiffusionBatches, count: int, language: str) -> float:
+    rng, generator = np.random.default_rng(7), torch.Generator().manual_seed(7)
+    rows = rng.choice(len(stream.chosen.subject), min(count, len(stream.chosen.subject)), replace=False)
+    losses = []
+    for part in np.array_split(rows, max(1, len(rows) // 64)):
+        batch = stream.batch(part, stream.times(len(part), generator), rng, generator, language)
+        losses.append(float(velocity_loss(model, *batch)))
+    return round(float(np.mean(losses)), 4)
 
 
 def measure() -> dict[str, Any]:
     """Every figure: the autoencoder's round trip and the denoiser's loss."""
-    from genmodels.text_to_image.train import psnr
+    from genmodels.text_to_image.train import picture_encoder, psnr
 
     data = emoji.load()
     model = registry.load("emoji-diffusion", "cpu")
@@ -57,7 +69,7 @@ def measure() -> dict[str, Any]:
             f"psnr_db_{side}": round(psnr(model.autoencoder, pictures[split == number][:400]), 2)
             for side, number in SIDES.items()
         },
-        "denoiser": held_out_loss(model.transformer, model.autoencoder, data),
+        "denoiser": held_out_loss(model.transformer, model.autoencoder, data, picture_encoder()),
     }
 
 

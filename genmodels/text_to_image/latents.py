@@ -6,11 +6,13 @@ import hashlib
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from genmodels import weights
 from genmodels.data import emoji
@@ -23,6 +25,7 @@ SHARE = {PLAIN: 0.6, RECOLORED: 0.25, SHIFTED: 0.15}  # of the pictures that are
 RECOLORINGS = 2
 NATURAL_COLOR = 0.15  # how often the caption of a plain picture says the colour it has
 NO_COLOR = -1
+PICTURE_NOISE = 0.3  # length of the noise on a picture's unit vector, so that the prior's small errors are forgiven
 VERSION = 1  # of the copies: raise it when they change
 
 
@@ -44,8 +47,7 @@ def variants(data: emoji.Emoji, model: PatchAutoencoder, split: int = emoji.TRAI
 
     The encoded set is kept in the cache by the encoder's hash: making it takes a few minutes on a CPU.
     """
-    digest = hashlib.sha256(b"".join(p.detach().numpy().tobytes() for p in model.encoder.parameters())).hexdigest()[:12]
-    path = weights.cache() / "data" / f"emoji-latents-{VERSION}-{digest}-{split}-{int(copies)}.safetensors"
+    path = _cached("latents", model.encoder, split, copies)
     if not path.is_file():
         rows = list(_rows(data, split, copies))
         log.info("encoding %d pictures", len(rows))
@@ -55,6 +57,34 @@ def variants(data: emoji.Emoji, model: PatchAutoencoder, split: int = emoji.TRAI
     kept = load_file(path)
     subject, style, color, natural, kind = kept["columns"].numpy().T
     return Variants(kept["latents"].float(), subject, style, color, natural, _chance(subject * 100 + style, kind))
+
+
+@torch.no_grad()
+def picture_vectors(
+    data: emoji.Emoji, clip: nn.Module, split: int = emoji.TRAIN, copies: bool = True, size: int = 128
+) -> Tensor:
+    """Unit vectors (N, 512) that `clip` gives the pictures behind `variants` of the same arguments, in their order.
+
+    clip maps pictures (B, 3, 64, 64) in [-1, 1] to vectors (B, 512). Kept in the cache by its hash.
+    """
+    path = _cached("vectors", clip, split, copies)
+    if not path.is_file():
+        pictures = torch.from_numpy(np.stack([row[0] for row in _rows(data, split, copies)])).permute(0, 3, 1, 2)
+        log.info("encoding %d pictures", len(pictures))
+        found = [clip(part.float() / 127.5 - 1) for part in pictures.split(size)]
+        save_file({"vectors": F.normalize(torch.cat(found).float(), dim=1).half()}, path)
+    return F.normalize(load_file(path)["vectors"].float(), dim=1)
+
+
+def _cached(what: str, encoder: nn.Module, split: int, copies: bool) -> Path:
+    digest = hashlib.sha256(b"".join(p.detach().cpu().numpy().tobytes() for p in encoder.parameters())).hexdigest()[:12]
+    return weights.cache() / "data" / f"emoji-{what}-{VERSION}-{digest}-{split}-{int(copies)}.safetensors"
+
+
+def noisy(vectors: Tensor, rng: np.random.Generator, length: float = PICTURE_NOISE) -> Tensor:
+    """Unit vectors (B, D) moved by normal noise of about that length, and brought back to length 1."""
+    noise = torch.from_numpy(rng.standard_normal(vectors.shape, np.float32))
+    return F.normalize(vectors + noise * (length / vectors.shape[1] ** 0.5), dim=1)
 
 
 @torch.no_grad()

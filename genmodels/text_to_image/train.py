@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-import numpy as np
 import torch
 from safetensors import safe_open
 from torch import Tensor
@@ -17,10 +17,12 @@ from genmodels.data import emoji
 from genmodels.step import Step
 from genmodels.text_to_image import pipeline
 from genmodels.text_to_image.autoencoder import PatchAutoencoder, spread
+from genmodels.text_to_image.batches import DiffusionBatches, velocity_loss
 from genmodels.text_to_image.denoiser import EmojiTransformer2DModel
-from genmodels.text_to_image.latents import NATURAL_COLOR, NO_COLOR, CaptionTable, Variants, variants
+from genmodels.text_to_image.latents import picture_vectors, variants
 from genmodels.train import Budget, Trained
 
+log = logging.getLogger(__name__)
 AUTOENCODER_PICTURES = 20_400
 AUTOENCODER_BATCH = 12
 LATENT_NOISE = 0.1  # so that the decoder forgives the denoiser's small errors
@@ -51,8 +53,6 @@ def autoencoder(budget: Budget) -> Iterator[Step]:
 
 DIFFUSION_PICTURES = 4_000_000
 DIFFUSION_BATCH = 24
-NO_CAPTION, NO_STYLE = 0.12, 0.08
-LOG_SNR_MEAN, LOG_SNR_STD = -0.7, 2.2
 
 
 def diffusion(budget: Budget) -> Iterator[Step]:
@@ -60,6 +60,8 @@ def diffusion(budget: Budget) -> Iterator[Step]:
     data = emoji.load()
     autoencoder_ = registry.load("emoji-autoencoder", "cpu")
     train_set = variants(data, autoencoder_)
+    clip = picture_encoder()
+    pictures = None if clip is None else picture_vectors(data, clip)
     model = EmojiTransformer2DModel()
     trained = Trained()
     if budget.resume and not train.checkpoint("emoji-diffusion").is_file():
@@ -70,7 +72,7 @@ def diffusion(budget: Budget) -> Iterator[Step]:
     yield from train.fit(
         "emoji-diffusion",
         model,
-        DiffusionBatches(data, train_set, DIFFUSION_BATCH),
+        DiffusionBatches(data, train_set, DIFFUSION_BATCH, pictures=pictures),
         velocity_loss,
         budget=budget,
         steps=DIFFUSION_PICTURES // DIFFUSION_BATCH,
@@ -81,6 +83,14 @@ def diffusion(budget: Budget) -> Iterator[Step]:
         trained=trained,
     )
     write_diffusion(model, autoencoder_, data, trained, budget)
+
+
+def picture_encoder() -> torch.nn.Module | None:
+    """The model "emoji-clip", or None where it is not there yet: then there are captions alone, and the log says so."""
+    if all(card.id != "emoji-clip" for card in registry.cards("text_to_image")):
+        log.warning("emoji-clip is not there: the denoiser sees captions alone, no picture vectors")
+        return None
+    return registry.load("emoji-clip", "cpu")
 
 
 def export_checkpoint(budget: Budget) -> dict[str, object]:
@@ -96,64 +106,6 @@ def export_checkpoint(budget: Budget) -> dict[str, object]:
         model.load_state_dict({key.removeprefix("average."): file.get_tensor(key) for key in names})
     write_diffusion(model.eval(), registry.load("emoji-autoencoder", "cpu"), emoji.load(), trained, budget)
     return weights.read_card("emoji-diffusion")
-
-
-class DiffusionBatches:
-    """Called with a step, an endless stream of (x_t, v, t, tokens, mask, style), the same for the same step."""
-
-    def __init__(self, data: emoji.Emoji, chosen: Variants, size: int, no_caption: float = NO_CAPTION) -> None:
-        self.chosen, self.size, self.no_caption = chosen, size, no_caption
-        colors = np.concatenate([chosen.color, chosen.natural, np.full_like(chosen.color, NO_COLOR)])
-        pairs = zip(np.tile(chosen.subject, 3).tolist(), colors.tolist(), strict=True)
-        self.table = CaptionTable(data.subjects, set(pairs))
-        self.cumulative = np.cumsum(chosen.chance)
-        self.alphas_cumprod = pipeline.alphas_cumprod()
-        self.log_snr = torch.logit(self.alphas_cumprod.double())
-
-    def __call__(self, step: int) -> Iterator[tuple[Tensor, ...]]:
-        rng, generator = np.random.default_rng(step), torch.Generator().manual_seed(step)
-        while True:
-            rows = np.searchsorted(self.cumulative, rng.random(self.size)).clip(max=len(self.cumulative) - 1)
-            yield self.batch(rows, self.times(len(rows), generator), rng, generator)
-
-    def batch(
-        self,
-        rows: np.ndarray,
-        t: Tensor,
-        rng: np.random.Generator,
-        generator: torch.Generator,
-        language: str | None = None,
-    ) -> tuple[Tensor, ...]:
-        """rows (B,) of the set, t (B,) timesteps -> x_t, v (B, 12, 8, 8), t, tokens (B, L, 512), mask, style (B,)."""
-        chosen = self.chosen
-        said = np.where(rng.random(len(rows)) < NATURAL_COLOR, chosen.natural[rows], NO_COLOR)
-        said = np.where(chosen.color[rows] != NO_COLOR, chosen.color[rows], said)
-        wanted = zip(chosen.subject[rows].tolist(), said.tolist(), strict=True)
-        drawn = [self.table.draw(subject, color, rng, language) for subject, color in wanted]
-        tokens, mask = self.table.tokens(torch.tensor(drawn))
-        mask = mask & torch.from_numpy(rng.random(len(rows)) >= self.no_caption)[:, None]
-        style = np.where(rng.random(len(rows)) < NO_STYLE, len(emoji.STYLES), chosen.style[rows])
-        x0 = chosen.latents[torch.from_numpy(rows)]
-        eps = torch.randn(x0.shape, generator=generator)
-        alpha = self.alphas_cumprod[t].sqrt().view(-1, 1, 1, 1)
-        sigma = (1 - self.alphas_cumprod[t]).sqrt().view(-1, 1, 1, 1)
-        return alpha * x0 + sigma * eps, alpha * eps - sigma * x0, t, tokens, mask, torch.from_numpy(style)
-
-    def times(self, count: int, generator: torch.Generator) -> Tensor:
-        """Timesteps (count,): log SNR normal, one from each of `count` equal slices, so that a small batch sees all."""
-        u = (torch.randperm(count, generator=generator) + torch.rand(count, generator=generator)) / count
-        wanted = LOG_SNR_MEAN + LOG_SNR_STD * torch.special.ndtri(u.double().clamp(1e-6, 1 - 1e-6))
-        t = torch.searchsorted(-self.log_snr, -wanted)  # log SNR falls with t
-        outside = (t == 0) | (t == len(self.log_snr))
-        anywhere = torch.randint(len(self.log_snr), (count,), generator=generator)
-        return torch.where(outside, anywhere, t)
-
-
-def velocity_loss(
-    model: EmojiTransformer2DModel, x_t: Tensor, v: Tensor, t: Tensor, tokens: Tensor, mask: Tensor, style: Tensor
-) -> Tensor:
-    """Mean square of the error in v = alpha eps - sigma x0 (Salimans and Ho 2022, arXiv:2202.00512)."""
-    return F.mse_loss(model(x_t, t, tokens, mask, style).sample, v)
 
 
 def write_diffusion(
@@ -176,7 +128,7 @@ def write_diffusion(
         params=sum(p.numel() for p in whole.parameters()),
         data=registry.card("emoji-diffusion").data,
         license=registry.card("emoji-diffusion").license,
-        held_out=held_out_loss(model, autoencoder_, data),
+        held_out=held_out_loss(model, autoencoder_, data, picture_encoder()),
     )
 
 
