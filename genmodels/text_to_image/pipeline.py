@@ -1,14 +1,16 @@
-"""The miniature Stable Diffusion as one object: text -> tokens -> noise -> denoise -> decode.
+"""Text -> tokens -> noise -> denoise -> decode: one loop for the embedded miniature and the published models.
 
-On disk it is a diffusers pipeline folder: model_index.json, autoencoder/, transformer/, scheduler/.
+`sample` is that loop, over the parts that `Pipeline` names. `EmojiPipeline` is the miniature: on disk a diffusers
+pipeline folder (model_index.json, autoencoder/, transformer/, scheduler/). The published ones are in `hub_pipeline`.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import diffusers
 import torch
@@ -21,6 +23,7 @@ from genmodels.text_to_image import text
 from genmodels.text_to_image.autoencoder import FACTOR, PatchAutoencoder
 from genmodels.text_to_image.denoiser import Attend, EmojiTransformer2DModel
 
+Tokens = tuple[Tensor, Tensor]  # (B, L, D) and a mask (B, L), True where a token stands
 ANY_STYLE = "any"
 STYLE_IDS = (*(style.id for style in STYLES), ANY_STYLE)
 SCHEDULERS = {
@@ -41,13 +44,72 @@ SCHEDULE: dict[str, Any] = {
 }
 
 
+class Pipeline(Protocol):
+    """The parts of a model that `sample` drives. They hold nothing of a request: several may use them at once.
+
+    styles: what may be asked for as `style`; latent_shape: (C, H, W); factor: pixels of a picture per latent.
+    """
+
+    styles: tuple[str, ...]
+    factor: int
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int]: ...
+
+    @property
+    def device(self) -> torch.device: ...
+
+    def tokens(self, texts: Sequence[str]) -> Tokens:
+        """texts (B) -> tokens (B, L, D), mask (B, L); an empty text asks for any picture."""
+
+    def new_scheduler(self, name: str) -> Any:
+        """A scheduler for one request. Raises Refusal("unknown_scheduler") for one that does not fit the model."""
+
+    def denoise(self, x: Tensor, t: Tensor, given: Tokens, style: str, attend: Attend | None) -> Tensor:
+        """x (B, C, H, W) at time t -> what the scheduler takes: v or eps, of the same shape, in float32."""
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """latents (B, C, H, W) -> pictures (B, 3, factor * H, factor * W) in [-1, 1]."""
+
+    def finish(self, latents: Tensor) -> dict[str, Any]:
+        """What the last Step's info says beside the rest."""
+
+
 class EmojiPipeline(nn.Module):
     """Autoencoder and denoiser, with the schedule they were trained on. Holds nothing of a request."""
+
+    styles = STYLE_IDS
+    factor = FACTOR
 
     def __init__(self, autoencoder: PatchAutoencoder, transformer: EmojiTransformer2DModel) -> None:
         super().__init__()
         self.autoencoder = autoencoder
         self.transformer = transformer
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int]:
+        config = self.transformer.config
+        return config.in_channels, config.sample_size, config.sample_size
+
+    @property
+    def device(self) -> torch.device:
+        return self.transformer.device
+
+    def tokens(self, texts: Sequence[str]) -> Tokens:
+        return text.tokens(texts)
+
+    def new_scheduler(self, name: str) -> Any:
+        return new_scheduler(name)
+
+    def denoise(self, x: Tensor, t: Tensor, given: Tokens, style: str, attend: Attend | None) -> Tensor:
+        styles = torch.full((len(x),), STYLE_IDS.index(style), device=x.device)
+        return self.transformer(x, t.expand(len(x)), *given, styles, attend).sample
+
+    def decode(self, latents: Tensor) -> Tensor:
+        return self.autoencoder.decode(self.autoencoder.denormalize(latents)).sample.clamp(-1, 1)
+
+    def finish(self, latents: Tensor) -> dict[str, Any]:
+        return {}
 
     @classmethod
     def read(cls, folder: Path) -> EmojiPipeline:
@@ -90,17 +152,15 @@ def alphas_cumprod() -> Tensor:
     return new_scheduler("ddim").alphas_cumprod
 
 
-def start_noise(count: int, seed: int, model: EmojiPipeline) -> Tensor:
-    """(count, 12, 8, 8) from a CPU generator, the same on every machine; picture i does not depend on count."""
-    config = model.transformer.config
-    shape = (config.in_channels, config.sample_size, config.sample_size)
+def start_noise(count: int, seed: int, model: Pipeline) -> Tensor:
+    """(count, C, H, W) from a CPU generator, the same on every machine; picture i does not depend on count."""
     generator = torch.Generator().manual_seed(seed)
-    return torch.stack([torch.randn(shape, generator=generator) for _ in range(count)])
+    return torch.stack([torch.randn(model.latent_shape, generator=generator) for _ in range(count)])
 
 
 def sample(
-    model: EmojiPipeline,
-    prompts: Sequence[str],
+    model: Pipeline,
+    prompts: Sequence[str] | Tokens,
     *,
     style: str = ANY_STYLE,
     seed: int = 0,
@@ -111,77 +171,84 @@ def sample(
     noise: Tensor | None = None,
     attend: Attend | None = None,
 ) -> Iterator[Step]:
-    """Pictures for `prompts` (B), one Step for each call of the denoiser; x_t and x0 are latents (B, 12, 8, 8).
+    """Pictures for `prompts`, one Step for each call of the denoiser; x_t and x0 are latents (B, C, H, W).
 
-    `decode` turns latents into pictures. style is one of STYLE_IDS; guidance_scale 1 asks for the prompt alone, more
-    pushes away from `negative` (Ho and Salimans 2022, arXiv:2207.12598); noise replaces the seed's; attend is handed
-    to the denoiser, whose batch is [negative, prompts] under guidance. info: t, the timestep; sigma, of alpha + sigma.
+    `decode` turns latents into pictures. prompts: B texts, or their (tokens, mask) as `model.tokens` gives them, mixed
+    or moved at will; style is one of model.styles; guidance_scale 1 asks for the prompt alone, more pushes away from
+    `negative` (Ho and Salimans 2022, arXiv:2207.12598); noise replaces the seed's; attend is handed to the denoiser,
+    whose batch is [negative, prompts] under guidance. info: t, the timestep; sigma, of alpha + sigma; under guidance
+    x0_text and x0_empty, the ends that the two predictions see; in the last Step what `model.finish` adds.
     Raises Refusal for what is out of range.
     """
-    check(steps, guidance_scale, seed, style)
-    device = model.transformer.device
-    solver = new_scheduler(scheduler)
-    solver.set_timesteps(steps, device=device)
-    x_t = (start_noise(len(prompts), seed, model) if noise is None else noise).to(device) * solver.init_noise_sigma
-    ancestral = torch.Generator().manual_seed(seed + 1)
-    predict = _predictor(model, prompts, negative, style, guidance_scale, attend)
-    kept = alphas_cumprod().to(device)
+    check(steps, guidance_scale, seed, style, model.styles)
+    guided = guidance_scale != 1
+    solver = model.new_scheduler(scheduler)
+    solver.set_timesteps(steps, device=model.device)
+    given = _tokens(model, prompts, negative if guided else None)
+    count = len(given[0]) // (1 + guided)
+    x_t = (start_noise(count, seed, model) if noise is None else noise).to(model.device) * solver.init_noise_sigma
+    draws = _draws(solver, seed, count)
+    kept = solver.alphas_cumprod.to(model.device)
     for i, t in enumerate(solver.timesteps):
         with torch.no_grad():
             x = solver.scale_model_input(x_t, t)
-            v = predict(x, t)
+            seen = model.denoise(torch.cat([x, x]) if guided else x, t, given, style, attend).chunk(1 + guided)
+            out = seen[0] + guidance_scale * (seen[1] - seen[0]) if guided else seen[0]
             alpha = kept[round(float(t))]
-            x0 = alpha.sqrt() * x - (1 - alpha).sqrt() * v
-            extra = {"generator": ancestral} if scheduler == "lcm" else {}
-            x_t = solver.step(v, t, x_t, **extra).prev_sample
-        info = {"t": float(t), "sigma": float((1 - alpha).sqrt())}
+            x0, *both = (_predicted_x0(x, o, alpha, solver.config.prediction_type) for o in (out, *seen))
+            x_t = solver.step(out, t, x_t, **draws).prev_sample
+            info = {"t": float(t), "sigma": float((1 - alpha).sqrt())}
+            info |= dict(zip(("x0_empty", "x0_text"), both, strict=True)) if guided else {}
+            info |= model.finish(x_t) if i + 1 == len(solver.timesteps) else {}
         yield Step(i + 1, len(solver.timesteps), x_t=x_t, x0=x0, info=info)
 
 
-def _predictor(
-    model: EmojiPipeline,
-    prompts: Sequence[str],
-    negative: str,
-    style: str,
-    guidance_scale: float,
-    attend: Attend | None,
-) -> Callable[[Tensor, Tensor], Tensor]:
-    """Function (x, t) -> v of shape (B, 12, 8, 8), guided; text is encoded once."""
-    device = model.transformer.device
-    guided = guidance_scale != 1
-    tokens, mask = text.tokens([*([negative] * len(prompts) if guided else []), *prompts])
-    tokens, mask = tokens.to(device), mask.to(device)
-    styles = torch.full((len(tokens),), STYLE_IDS.index(style), device=device)
+def _tokens(model: Pipeline, prompts: Sequence[str] | Tokens, negative: str | None) -> Tokens:
+    """Tokens and mask of `prompts`, on the model's device, after those of `negative` for each unless it is None."""
+    given = model.tokens(prompts) if all(isinstance(prompt, str) for prompt in prompts) else prompts
+    tokens, mask = (part.to(model.device) for part in given)
+    if negative is None:
+        return tokens, mask
+    away, away_mask = (part.to(model.device).expand(len(tokens), *part.shape[1:]) for part in model.tokens([negative]))
+    out = tokens.new_zeros(2 * len(tokens), max(tokens.shape[1], away.shape[1]), tokens.shape[2])
+    out_mask = mask.new_zeros(out.shape[:2])
+    for rows, part, part_mask in ((slice(None, len(away)), away, away_mask), (slice(len(away), None), tokens, mask)):
+        out[rows, : part.shape[1]], out_mask[rows, : part.shape[1]] = part, part_mask
+    return out, out_mask
 
-    def predict(x: Tensor, t: Tensor) -> Tensor:
-        x = torch.cat([x, x]) if guided else x
-        v = model.transformer(x, t.expand(len(x)), tokens, mask, styles, attend).sample
-        if not guided:
-            return v
-        without, with_text = v.chunk(2)
-        return without + guidance_scale * (with_text - without)
 
-    return predict
+def _draws(solver: Any, seed: int, count: int) -> dict[str, Any]:
+    """The generators of the noise that some schedulers add at each step: one for each picture."""
+    if "generator" not in inspect.signature(solver.step).parameters:
+        return {}
+    return {"generator": [torch.Generator().manual_seed(seed + 1 + i) for i in range(count)]}
+
+
+def _predicted_x0(x: Tensor, out: Tensor, alpha: Tensor, prediction_type: str) -> Tensor:
+    """The end that a prediction sees from x = sqrt(alpha) x0 + sqrt(1 - alpha) eps (arXiv:2202.00512, appendix D)."""
+    if prediction_type == "v_prediction":
+        return alpha.sqrt() * x - (1 - alpha).sqrt() * out
+    return (x - (1 - alpha).sqrt() * out) / alpha.sqrt()
 
 
 @torch.no_grad()
-def decode(model: EmojiPipeline, latents: Tensor) -> Tensor:
-    """latents (B, 12, 8, 8) of a Step -> pictures (B, 3, 64, 64) in [-1, 1]."""
-    return model.autoencoder.decode(model.autoencoder.denormalize(latents)).sample.clamp(-1, 1)
+def decode(model: Pipeline, latents: Tensor) -> Tensor:
+    """latents (B, C, H, W) of a Step -> pictures (B, 3, factor * H, factor * W) in [-1, 1]."""
+    return model.decode(latents)
 
 
-def check(steps: int, guidance_scale: float, seed: int, style: str) -> None:
+def check(steps: int, guidance_scale: float, seed: int, style: str, styles: Sequence[str] = STYLE_IDS) -> None:
     """Raises Refusal for anything out of range: NaN, infinities and non-numbers included."""
     in_range("guidance_scale", guidance_scale, 0, 30)
     for name, value, low, high in (("steps", steps, 1, 1000), ("seed", seed, 0, 2**63 - 2)):
         if in_range(name, value, low, high) != int(value):
             says = f"{name} is {value!r}; it must be a whole number"
             raise Refusal("range", says, name=name, value=repr(value)[:40], low=low, high=high)
-    if style not in STYLE_IDS:
-        have, given = ", ".join(STYLE_IDS), str(style)[:40]
+    if style not in styles:
+        have, given = ", ".join(styles), str(style)[:40]
         raise Refusal("unknown_style", f"there is no style {given!r}; there are {have}", style=given)
 
 
-def picture_size(model: EmojiPipeline) -> int:
+def picture_size(model: Pipeline) -> int:
     """Height and width of the pictures, in pixels."""
-    return model.transformer.config.sample_size * FACTOR
+    return model.latent_shape[-1] * model.factor

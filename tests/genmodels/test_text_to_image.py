@@ -173,14 +173,11 @@ def test_a_perfect_denoiser_lands_on_the_picture(tiny, name, monkeypatch):
     target = torch.randn(1, 12, 8, 8, generator=torch.Generator().manual_seed(3))
     kept = pipeline.alphas_cumprod()
 
-    def exact(model, prompts, negative, style, guidance, attend):
-        def predict(x, t):
-            alpha = kept[round(float(t))]
-            return (alpha.sqrt() * x - target) / (1 - alpha).sqrt()  # x = a x0 + s eps, v = a eps - s x0
+    def exact(x, t, given, style, attend):
+        alpha = kept[round(float(t))]
+        return (alpha.sqrt() * x - target) / (1 - alpha).sqrt()  # x = a x0 + s eps, v = a eps - s x0
 
-        return predict
-
-    monkeypatch.setattr(pipeline, "_predictor", exact)
+    monkeypatch.setattr(tiny, "denoise", exact)
     steps = list(pipeline.sample(tiny, ["gato"], steps=10, scheduler=name))
     for step in steps:
         torch.testing.assert_close(step.x0, target, atol=2e-3, rtol=0)
@@ -201,6 +198,36 @@ def test_guidance_is_the_difference_scaled(tiny):
     with_text, without, guided = first_x0(1), first_x0(0), first_x0(4)
     torch.testing.assert_close(guided, without + 4 * (with_text - without), atol=1e-4, rtol=1e-4)
     assert not torch.allclose(first_x0(4, "dog"), guided)
+
+
+def test_both_predictions_are_shown_under_guidance(tiny):
+    def first(**options):
+        return next(pipeline.sample(tiny, ["gato", "dog"], steps=5, **options))
+
+    step = first(guidance_scale=4, negative="car")
+    torch.testing.assert_close(step.info["x0_text"], first(guidance_scale=1).x0)
+    alone = next(pipeline.sample(tiny, ["car", "car"], steps=5, guidance_scale=1)).x0
+    torch.testing.assert_close(step.info["x0_empty"], alone)
+    assert not {"x0_text", "x0_empty"} & set(first(guidance_scale=1).info)
+
+
+@pytest.mark.parametrize("scale", [1, 3])
+def test_tokens_stand_for_their_texts(tiny, scale):
+    texts = ["gato preto", "dog"]
+
+    def draw(prompts):
+        return last(pipeline.sample(tiny, prompts, steps=2, guidance_scale=scale, negative="a very long phrase")).x_t
+
+    torch.testing.assert_close(draw(text.tokens(texts)), draw(texts))
+    assert not torch.allclose(draw(text.tokens(texts[::-1])), draw(texts))
+
+
+@pytest.mark.parametrize("name", sorted(pipeline.SCHEDULERS))
+def test_a_picture_does_not_depend_on_the_others(tiny, name):
+    def draw(count):
+        return last(pipeline.sample(tiny, ["gato"] * count, seed=5, steps=4, scheduler=name)).x_t
+
+    torch.testing.assert_close(draw(3)[:1], draw(1))
 
 
 def test_closing_after_two_steps_stops_the_work(tiny):
