@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 import torch
 from safetensors.torch import load_file, save_file
+from torch.optim import Optimizer
 
 from genmodels import device, registry, weights
 from genmodels.step import Step
@@ -64,9 +65,12 @@ def fit(
     weight_decay: float = 0.01,
     average: float = 0.999,
     decay: Callable[[int, int, int], float] | None = None,
+    optimizers: Callable[[torch.nn.Module, float, float], list[Optimizer]] | None = None,
     trained: Trained,
 ) -> Iterator[Step]:
-    """AdamW, averaged weights, and checkpoints that survive a kill.
+    """Descent with averaged weights, and checkpoints that survive a kill.
+
+    optimizers(model, lr, weight_decay) is `adamw` unless given.
 
     The learning rate at a step is lr * decay(step, steps, warmup): `schedule` unless given, `constant` for a run whose
     end is not known.
@@ -76,9 +80,9 @@ def fit(
     """
     model.to(budget.device).train()
     averaged = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=averaging(average), use_buffers=True)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay, betas=(0.9, 0.99), fused=True)
+    used = (optimizers or adamw)(model, lr, weight_decay)
     if budget.resume:
-        _resume(id, model, averaged, optimizer, trained)
+        _resume(id, model, averaged, used, trained)
     averaged.n_averaged.fill_(trained.steps)  # at 0 the first update copies the weights, later ones average
     start, before = time.monotonic(), trained.seconds
     last_yield = last_save = start
@@ -86,15 +90,16 @@ def fit(
     running, count = torch.zeros((), device=budget.device), 0
     try:
         for step, batch in zip(range(first, steps), batches(first), strict=False):
-            for group in optimizer.param_groups:
+            for group in (group for optimizer in used for group in optimizer.param_groups):
                 group["lr"] = lr * (decay or schedule)(step, steps, warmup)
             batch = tuple(t.to(budget.device, non_blocking=True) for t in batch)
             with precision(budget.device):
                 value = loss(model, *batch)
-            optimizer.zero_grad(set_to_none=True)
+            model.zero_grad(set_to_none=True)
             value.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
+            for optimizer in used:
+                optimizer.step()
             averaged.update_parameters(model)
             trained.steps, trained.images = step + 1, trained.images + len(batch[0])
             running, count = running + value.detach(), count + 1
@@ -102,7 +107,7 @@ def fit(
             trained.seconds = before + now - start
             out_of_time = budget.minutes is not None and now - start > budget.minutes * 60
             if now - last_save > CHECKPOINT_SECONDS:
-                _save(id, model, averaged, optimizer, trained)
+                _save(id, model, averaged, used, trained)
                 last_save = now
             if now - last_yield > YIELD_SECONDS or out_of_time or step + 1 == steps:
                 yield Step(step + 1, steps, loss=float(running / count), info={"seconds": round(trained.seconds)})
@@ -111,9 +116,25 @@ def fit(
                 break
     finally:
         if trained.steps > first:
-            _save(id, model, averaged, optimizer, trained)
+            _save(id, model, averaged, used, trained)
         model.load_state_dict(averaged.module.state_dict())
         model.eval()
+
+
+def adamw(model: torch.nn.Module, lr: float, weight_decay: float) -> list[Optimizer]:
+    """AdamW for every parameter."""
+    return [torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay, betas=(0.9, 0.99), fused=True)]
+
+
+def muon(model: torch.nn.Module, lr: float, weight_decay: float) -> list[Optimizer]:
+    """Muon (Liu et al. 2025, arXiv:2502.16982) for the matrices of `model.blocks`, AdamW for everything else."""
+    hidden = [p for p in model.blocks.parameters() if p.ndim == 2]
+    inside = {id(p) for p in hidden}
+    rest = [p for p in model.parameters() if id(p) not in inside]
+    return [
+        torch.optim.Muon(hidden, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(rest, lr=lr, weight_decay=weight_decay, betas=(0.9, 0.99), fused=True),
+    ]
 
 
 def precision(device_name: str) -> AbstractContextManager[object]:
@@ -155,11 +176,12 @@ def checkpoint(id: str) -> Path:
     return weights.cache() / "checkpoints" / f"{id}.safetensors"
 
 
-def _save(id: str, model, averaged, optimizer, trained: Trained) -> None:
+def _save(id: str, model, averaged, used: list[Optimizer], trained: Trained) -> None:
     tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
     tensors |= {f"average.{k}": v for k, v in averaged.module.state_dict().items()}
-    for i, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{i}.{k}": v for k, v in state.items()}
+    for n, optimizer in enumerate(used):
+        for i, state in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{n}.{i}.{k}": v for k, v in state.items()}
     path = checkpoint(id)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
@@ -168,7 +190,7 @@ def _save(id: str, model, averaged, optimizer, trained: Trained) -> None:
     os.replace(part, path)
 
 
-def _resume(id: str, model, averaged, optimizer, trained: Trained) -> None:
+def _resume(id: str, model, averaged, used: list[Optimizer], trained: Trained) -> None:
     path = checkpoint(id)
     if not path.is_file():
         state = weights.read(registry.folder(id))
@@ -190,11 +212,12 @@ def _resume(id: str, model, averaged, optimizer, trained: Trained) -> None:
         part[head][rest] = tensor
     model.load_state_dict(part["model"])
     averaged.module.load_state_dict(part["average"])
-    state: dict[int, dict[str, torch.Tensor]] = {}
+    states: list[dict[int, dict[str, torch.Tensor]]] = [{} for _ in used]
     for key, tensor in part["optimizer"].items():
-        index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = tensor
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        which, index, name = key.split(".", 2)
+        states[int(which)].setdefault(int(index), {})[name] = tensor
+    for optimizer, state in zip(used, states, strict=True):
+        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
 @click.command()

@@ -52,7 +52,7 @@ def autoencoder(budget: Budget) -> Iterator[Step]:
 
 
 DIFFUSION_PICTURES = 4_000_000
-DIFFUSION_BATCH = 24
+DIFFUSION_BATCH = 96
 
 
 def diffusion(budget: Budget) -> Iterator[Step]:
@@ -76,10 +76,11 @@ def diffusion(budget: Budget) -> Iterator[Step]:
         velocity_loss,
         budget=budget,
         steps=DIFFUSION_PICTURES // DIFFUSION_BATCH,
-        lr=1e-3,
+        lr=1.5e-3,
         warmup=100,
-        average=0.9995,
+        average=0.999,
         decay=train.constant,
+        optimizers=train.muon,
         trained=trained,
     )
     write_diffusion(model, autoencoder_, data, trained, budget)

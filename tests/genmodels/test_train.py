@@ -1,5 +1,5 @@
 import itertools
-from contextlib import closing
+from contextlib import closing, nullcontext
 
 import pytest
 import torch
@@ -17,11 +17,12 @@ ID = "toy-line"
 class Line(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()
+        self.blocks = torch.nn.Linear(3, 3)
         self.layer = torch.nn.Linear(3, 1)
         self.norm = torch.nn.BatchNorm1d(3)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.layer(self.norm(x))
+        return self.layer(self.blocks(self.norm(x)))
 
 
 def build(seed: int = 0) -> Line:
@@ -48,12 +49,13 @@ def run(model: Line, trained: Trained, budget: Budget | None = None, steps: int 
 
 @pytest.fixture(autouse=True)
 def place(monkeypatch, tmp_path):
-    """Checkpoints and weights in empty folders, and a Step for every batch."""
+    """Checkpoints and weights in empty folders, a Step for every batch, and float32 on every machine."""
+    monkeypatch.setattr(loop, "precision", lambda device: nullcontext())
     monkeypatch.setenv("GENLAB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(weights, "ASSETS", tmp_path / "weights")
     monkeypatch.setattr(loop, "YIELD_SECONDS", -1)
     monkeypatch.setattr(registry, "_ENTRIES", dict(registry._ENTRIES))
-    fields = {"topic": "tests", "can": frozenset({"test"}), "params": 10, "license": "MIT", "source": "none"}
+    fields = {"topic": "tests", "can": frozenset({"test"}), "params": 22, "license": "MIT", "source": "none"}
     registry.register(registry.ModelCard(id=ID, weights=Embedded(ID), data="none", **fields))(Line)
 
 
@@ -125,16 +127,17 @@ def test_nothing_trained_leaves_no_checkpoint():
     assert not loop.checkpoint(ID).exists()
 
 
-def test_resuming_is_as_if_it_had_never_stopped():
+@pytest.mark.parametrize("optimizers", [loop.adamw, loop.muon])
+def test_resuming_is_as_if_it_had_never_stopped(optimizers):
     whole, first, second = build(), build(), build(1)
-    list(run(whole, Trained()))
+    list(run(whole, Trained(), optimizers=optimizers))
     expected = checkpoint()
     trained = Trained()
-    with closing(run(first, trained)) as steps:
+    with closing(run(first, trained, optimizers=optimizers)) as steps:
         for _ in range(8):
             next(steps)
     resumed = Trained()
-    rest = list(run(second, resumed, Budget(resume=True)))
+    rest = list(run(second, resumed, Budget(resume=True), optimizers=optimizers))
     assert [step.i for step in rest] == list(range(9, 21))
     assert (resumed.steps, resumed.images) == (20, 320) and resumed.seconds > trained.seconds
     found = checkpoint()
@@ -194,6 +197,29 @@ def test_a_broken_save_keeps_the_last_checkpoint(monkeypatch):
     with pytest.raises(OSError, match="space"):
         list(run(build(1), Trained()))
     assert loop.checkpoint(ID).read_bytes() == before
+
+
+def test_muon_moves_matrices_along_orthogonal_directions():
+    model = build()
+    before, bias = model.blocks.weight.detach().clone(), model.blocks.bias.detach().clone()
+    matrices, rest = loop.muon(model, 0.1, 0.0)
+    loss(model, *next(batches(0))).backward()
+    model.blocks.weight.grad = torch.diag(torch.tensor([1.0, 0.5, 0.1]))
+    for optimizer in (matrices, rest):
+        optimizer.step()
+    lengths = torch.linalg.svdvals(model.blocks.weight.detach() - before)
+    assert lengths.min() > 0.5 * lengths.max()  # a step along the gradient itself would have 0.1
+    assert not torch.equal(model.blocks.bias, bias)
+    counted = sum(p.numel() for o in (matrices, rest) for group in o.param_groups for p in group["params"])
+    assert counted == sum(p.numel() for p in model.parameters())
+
+
+@pytest.mark.parametrize("fast, dtype", [(True, torch.bfloat16), (False, torch.float32)])
+def test_precision_follows_the_machine(monkeypatch, fast, dtype):
+    monkeypatch.undo()
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: fast)
+    with loop.precision("cpu"):
+        assert torch.nn.Linear(4, 4)(torch.zeros(1, 4)).dtype == dtype
 
 
 def test_schedule():
