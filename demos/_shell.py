@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 import gradio as gr
 from gradio.components import Component
+from gradio.events import Dependency
 
 from demos import _i18n, _theme
 from genmodels.errors import Refusal
@@ -47,7 +48,7 @@ class Context:
     i18n: gr.I18n
     lang: gr.Radio
     controls: dict[str, Control] = field(default_factory=dict)
-    render: tuple[Callable[..., Any], Sequence[Component], Sequence[Component]] | None = None
+    renders: list[tuple[Callable[..., Any], Sequence[Component], Sequence[Component]]] = field(default_factory=list)
 
     def t(self, key: str) -> Any:
         """A text of the topic, translated in the browser."""
@@ -78,8 +79,11 @@ class Context:
     def on_show(
         self, fn: Callable[..., Any], inputs: Sequence[Component], outputs: Sequence[Component]
     ) -> Callable[..., Any]:
-        """fn(lang, *inputs) fills the tab when it opens, after a link restored it, and in another language."""
-        self.render = (_guarded(fn, len(outputs)), [self.lang, *inputs], list(outputs))
+        """fn(lang, *inputs) fills the tab when it opens, after a link restored it, and in another language.
+
+        A generator fills it little by little. Each call adds one such function; they run in the order of the calls.
+        """
+        self.renders.append((_guarded(fn, len(outputs)), [self.lang, *inputs], list(outputs)))
         return fn
 
     def live(
@@ -89,9 +93,9 @@ class Context:
         inputs: Sequence[Component],
         outputs: Sequence[Component],
         api_name: str | None = None,
-    ) -> None:
+    ) -> Dependency:
         """A light event: fn(lang, *inputs) -> outputs, the last one wins while a slider is dragged."""
-        gr.on(
+        return gr.on(
             triggers,
             _guarded(fn, len(outputs)),
             [self.lang, *inputs],
@@ -111,7 +115,7 @@ class Context:
         outputs: Sequence[Component],
         status: gr.HTML,
         api_name: str | None = None,
-    ) -> None:
+    ) -> Dependency:
         """A heavy event: fn(lang, *inputs) yields (Step, *outputs); Stop takes effect within one Step."""
         event = start.click(
             gpu(_stepped(fn, len(outputs))),
@@ -128,6 +132,21 @@ class Context:
             status,
             cancels=[event],
             queue=False,
+            api_visibility="private",
+        )
+        return event
+
+    def follow(
+        self, event: Dependency, fn: Callable[..., Any], inputs: Sequence[Component], outputs: Sequence[Component]
+    ) -> None:
+        """A light event after another: fn(lang, *inputs) -> outputs of what that one showed."""
+        event.then(
+            _guarded(fn, len(outputs)),
+            [self.lang, *inputs],
+            list(outputs),
+            trigger_mode="always_last",
+            show_progress="hidden",
+            concurrency_limit=4,
             api_visibility="private",
         )
 
@@ -275,22 +294,28 @@ def _wire(
     switched = lang.input(lambda lang: lang, lang, lang, js=ON_LANGUAGE, queue=False, **private)
     for ctx, item in zip(contexts, items, strict=True):
         selected = item.select(functools.partial(str, ctx.topic.ID), None, active, queue=False, **private)
-        if ctx.render:
-            fn, inputs, outputs = ctx.render
+        for fn, inputs, outputs in ctx.renders:
             for event in (loaded, switched, selected):
                 event.then(_if_active(fn, ctx.topic.ID, len(outputs)), [active, *inputs], outputs, **private)
 
 
 def _if_active(fn: Callable[..., Any], topic: str, outputs: int) -> Callable[..., Any]:
-    def shown(active: str, lang: str | None, *values: Any) -> Any:
-        ready = active == topic and lang is not None  # Gradio selects the first tab before the page knows its language
-        return fn(lang, *values) if ready else _skips(outputs)
+    def shown(active: str, lang: str | None, *values: Any) -> Iterator[Any]:
+        if active == topic and lang is not None:  # Gradio selects the first tab before the page knows its language
+            if inspect.isgeneratorfunction(fn):
+                yield from fn(lang, *values)
+            else:
+                yield fn(lang, *values)
+        else:
+            yield _skips(outputs)
 
     return shown
 
 
 def _guarded(fn: Callable[..., Any], outputs: int) -> Callable[..., Any]:
     """fn, with anything it raises turned into one sentence for the visitor and the outputs left as they are."""
+    if inspect.isgeneratorfunction(fn):
+        return _guarded_steps(fn, outputs)
 
     @functools.wraps(fn)
     def call(lang: str, *values: Any) -> Any:
@@ -302,6 +327,20 @@ def _guarded(fn: Callable[..., Any], outputs: int) -> Callable[..., Any]:
 
     call.__signature__ = inspect.signature(fn)
     return call
+
+
+def _guarded_steps(fn: Callable[..., Iterator[Any]], outputs: int) -> Callable[..., Iterator[Any]]:
+    """The same for a generator."""
+
+    @functools.wraps(fn)
+    def steps(lang: str, *values: Any) -> Iterator[Any]:
+        try:
+            yield from fn(lang, *values)
+        except Exception as error:
+            gr.Warning(_i18n.explain(lang, error))
+            yield _skips(outputs)
+
+    return steps
 
 
 def _stepped(fn: Callable[..., Iterator[tuple[Any, ...]]], outputs: int) -> Callable[..., Iterator[Any]]:
