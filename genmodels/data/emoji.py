@@ -1,5 +1,7 @@
 """Emoji: 1,032 subjects (no people, symbols, flags) in eight drawing styles, 64x64 RGB on white, with names and tags.
 
+`load` is the set that everything learns from; `load_large` the same pictures at 256x256, in the same order.
+
 Names and tags in English and Portuguese come from emojibase (MIT). A subject's key is its code points in lower-case
 hex, each padded to four digits, without fe0f, joined by "-". Only openly licensed art is read; the licences stand
 in STYLES. Split by hash: 5 % of the subjects are held out in every style, 10 % of (subject, family) pairs besides;
@@ -15,7 +17,7 @@ import json
 import logging
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +27,7 @@ from genmodels import weights
 from genmodels.data import packages
 
 log = logging.getLogger(__name__)
-SIZE = 64
+SIZE, LARGE = 64, 256
 GROUPS = {0: "smileys", 3: "animals", 4: "food", 5: "travel", 6: "activities", 7: "objects"}
 NAMES = "emojibase-data@17.0.0"
 TRAIN, HELD_PAIR, HELD_SUBJECT = 0, 1, 2
@@ -81,7 +83,8 @@ def load() -> Emoji:
     path = weights.cache() / "data" / f"emoji-{SIZE}-v2.npz"
     known = subjects()
     if not path.is_file():
-        _draw(known, path)
+        drawn, subject, style = _draw(known, SIZE)
+        _save(path, images=np.stack(list(drawn)), subject=np.array(subject, np.int32), style=np.array(style, np.int32))
     with np.load(path, allow_pickle=False) as packed:
         images, subject, style = packed["images"], packed["subject"], packed["style"]
     side = [split_of(known[s].key, STYLES[t].family) for s, t in zip(subject, style, strict=True)]
@@ -125,26 +128,31 @@ def _hash(text: str) -> float:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big") / 2**48
 
 
-def _draw(known: tuple[Subject, ...], path: Path) -> None:
+def _draw(known: tuple[Subject, ...], size: int) -> tuple[list[np.ndarray], list[int], list[int]]:
+    """Pictures (size, size, 3), and for each the indices of its subject and style."""
     index = {s.key: i for i, s in enumerate(known)}
     images, subject, style = [], [], []
     for number, entry in enumerate(STYLES):
         drawn: dict[int, np.ndarray] = {}
         for key, picture in _pictures(entry, known):
             if key in index and index[key] not in drawn:
-                drawn[index[key]] = picture()
+                drawn[index[key]] = picture(size)
         log.info("%s: %d pictures", entry.id, len(drawn))
         images += drawn.values()
         subject += drawn
         style += [number] * len(drawn)
+    return images, subject, style
+
+
+def _save(path: Path, **arrays: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part.npz")
-    np.savez(part, images=np.stack(images), subject=np.array(subject, np.int32), style=np.array(style, np.int32))
+    np.savez(part, **arrays)
     part.replace(path)
 
 
-def _pictures(style: Style, known: tuple[Subject, ...]) -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
-    """(key, function that draws it) for each picture of a style."""
+def _pictures(style: Style, known: tuple[Subject, ...]) -> Iterator[tuple[str, Callable[[int], np.ndarray]]]:
+    """(key, function that draws it at a size) for each picture of a style."""
     folder = packages.npm(style.package)
     if style.package.startswith("@iconify-json"):
         yield from _iconify(folder, known)
@@ -153,14 +161,16 @@ def _pictures(style: Style, known: tuple[Subject, ...]) -> Iterator[tuple[str, C
     place = folder / inside.get(style.id, "assets" if "fluent" in style.id else "")
     for file in sorted(place.iterdir()):
         if file.suffix in (".svg", ".png", ".webp"):
-            yield key_of(file.stem), lambda file=file: _file(file)
+            yield key_of(file.stem), lambda size, file=file: _file(file, size)
 
 
-def _file(path: Path) -> np.ndarray:
-    return _svg(path.read_text(encoding="utf-8")) if path.suffix == ".svg" else _bitmap(path.read_bytes())
+def _file(path: Path, size: int) -> np.ndarray:
+    if path.suffix == ".svg":
+        return _svg(path.read_text(encoding="utf-8"), size)
+    return _bitmap(path.read_bytes(), size)
 
 
-def _iconify(folder: Path, known: tuple[Subject, ...]) -> Iterator[tuple[str, Callable[[], np.ndarray]]]:
+def _iconify(folder: Path, known: tuple[Subject, ...]) -> Iterator[tuple[str, Callable[[int], np.ndarray]]]:
     """Pictures of an iconify set, which are keyed by name: CLDR's present names, or earlier ones through aliases."""
     icons = json.loads((folder / "icons.json").read_text(encoding="utf-8"))
     listed = json.loads((packages.npm("@iconify-json/noto@1.2.9") / "chars.json").read_text(encoding="utf-8"))
@@ -172,7 +182,7 @@ def _iconify(folder: Path, known: tuple[Subject, ...]) -> Iterator[tuple[str, Ca
             width, height = (icon.get(side, icons.get(side, 16)) for side in ("width", "height"))
             head = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
             svg = f'{head}viewBox="0 0 {width} {height}">{icon["body"]}</svg>'
-            yield keys[name], lambda svg=svg: _svg(svg)
+            yield keys[name], lambda size, svg=svg: _svg(svg, size)
 
 
 def slug(name: str) -> str:
@@ -181,20 +191,56 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain.lower().replace("&", "and")).strip("-")
 
 
-def _svg(text: str) -> np.ndarray:
+def _svg(text: str, size: int) -> np.ndarray:
     import resvg_py
 
-    png = resvg_py.svg_to_bytes(svg_string=text, width=SIZE, height=SIZE, skip_system_fonts=True)
-    return _bitmap(bytes(png))
+    png = resvg_py.svg_to_bytes(svg_string=text, width=size, height=size, skip_system_fonts=True)
+    return _bitmap(bytes(png), size)
 
 
-def _bitmap(data: bytes) -> np.ndarray:
-    """PNG or WebP bytes -> (64, 64, 3) uint8 on white, centred where it is not square."""
+def _bitmap(data: bytes, size: int) -> np.ndarray:
+    """PNG or WebP bytes -> (size, size, 3) uint8 on white, centred where it is not square."""
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as opened:
         picture = opened.convert("RGBA")
-    picture.thumbnail((SIZE, SIZE), Image.Resampling.LANCZOS)
-    canvas = Image.new("RGBA", (SIZE, SIZE), "white")
-    canvas.alpha_composite(picture, ((SIZE - picture.width) // 2, (SIZE - picture.height) // 2))
+    picture.thumbnail((size, size), Image.Resampling.LANCZOS)
+    canvas = Image.new("RGBA", (size, size), "white")
+    canvas.alpha_composite(picture, ((size - picture.width) // 2, (size - picture.height) // 2))
     return np.asarray(canvas.convert("RGB"))
+
+
+def load_large() -> Sequence[np.ndarray]:
+    """The pictures of `load` at 256x256, in its order: a sequence of (256, 256, 3) uint8, each decoded when asked for.
+
+    Drawn once (a few minutes) and kept losslessly compressed in one file of the cache, about 150 MB.
+    """
+    path = weights.cache() / "data" / f"emoji-{LARGE}-v1.npz"
+    if not path.is_file():
+        packed = [_png(picture) for picture in _draw(subjects(), LARGE)[0]]
+        ends = np.cumsum([len(png) for png in packed])
+        _save(path, pngs=np.frombuffer(b"".join(packed), np.uint8), ends=ends)
+    with np.load(path, allow_pickle=False) as kept:
+        return _Packed(kept["pngs"], kept["ends"])
+
+
+class _Packed(Sequence[np.ndarray]):
+    """Pictures kept as PNG bytes one after another; `ends` (N,) says where each stops."""
+
+    def __init__(self, pngs: np.ndarray, ends: np.ndarray) -> None:
+        self._pngs, self._ends = pngs, ends
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __getitem__(self, i: int) -> np.ndarray:
+        start = self._ends[i - 1] if i else 0
+        return _bitmap(self._pngs[start : self._ends[i]].tobytes(), LARGE)
+
+
+def _png(picture: np.ndarray) -> bytes:
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.fromarray(picture).save(out, "PNG")
+    return out.getvalue()
