@@ -127,7 +127,7 @@ def reweight(
     places = [WORD_COLUMN + i for i, w in enumerate(text.words(prompt)) if w == word]
     if not places:
         raise Refusal("choice", f"{word[:40]!r} is not a word of the prompt", name="word", value=word[:40])
-    factors = torch.tensor([in_range("scale", scale, -10, 10) for scale in scales], device=model.transformer.device)
+    factors = torch.tensor([in_range("scale", scale, -10, 10) for scale in scales], device=model.device)
     return pipeline.sample(
         model,
         [prompt] * len(scales),
