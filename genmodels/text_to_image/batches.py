@@ -15,6 +15,7 @@ from genmodels.text_to_image.denoiser import EmojiTransformer2DModel
 from genmodels.text_to_image.latents import NATURAL_COLOR, NO_COLOR, CaptionTable, Variants, noisy
 
 NO_CAPTION, NO_STYLE = 0.12, 0.08
+NO_PHRASE = 0.3  # of the captions lose their phrase's vector, so that the words' must be looked at
 PICTURE_SHARE = 0.15  # of the rows: they are asked for by their own picture's vector, not by a caption
 LOG_SNR_MEAN, LOG_SNR_STD = -0.7, 2.2
 
@@ -32,10 +33,11 @@ class DiffusionBatches:
         chosen: Variants,
         size: int,
         no_caption: float = NO_CAPTION,
+        no_phrase: float = 0.0,
         pictures: Tensor | None = None,
         share: float = PICTURE_SHARE,
     ) -> None:
-        self.chosen, self.size, self.no_caption = chosen, size, no_caption
+        self.chosen, self.size, self.no_caption, self.no_phrase = chosen, size, no_caption, no_phrase
         self.pictures, self.share = pictures, share
         colors = np.concatenate([chosen.color, chosen.natural, np.full_like(chosen.color, NO_COLOR)])
         pairs = zip(np.tile(chosen.subject, 3).tolist(), colors.tolist(), strict=True)
@@ -47,7 +49,7 @@ class DiffusionBatches:
     def __call__(self, step: int) -> Iterator[tuple[Tensor, ...]]:
         rng, generator = np.random.default_rng(step), torch.Generator().manual_seed(step)
         while True:
-            rows = np.searchsorted(self.cumulative, rng.random(self.size)).clip(max=len(self.cumulative) - 1)
+            rows = self.draw(rng)
             yield self.batch(rows, self.times(len(rows), generator), rng, generator)
 
     def batch(
@@ -59,6 +61,17 @@ class DiffusionBatches:
         language: str | None = None,
     ) -> tuple[Tensor, ...]:
         """rows (B,) of the set, t (B,) timesteps -> x_t, v (B, 12, 8, 8), t, tokens (B, L, 512), mask, style (B,)."""
+        tokens, mask, style = self.ask(rows, rng, language)
+        x0 = self.chosen.latents[torch.from_numpy(rows)]
+        eps = torch.randn(x0.shape, generator=generator)
+        alpha = self.alphas_cumprod[t].sqrt().view(-1, 1, 1, 1)
+        sigma = (1 - self.alphas_cumprod[t]).sqrt().view(-1, 1, 1, 1)
+        return alpha * x0 + sigma * eps, alpha * eps - sigma * x0, t, tokens, mask, style
+
+    def ask(
+        self, rows: np.ndarray, rng: np.random.Generator, language: str | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """rows (B,) of the set -> tokens (B, L, 512), mask (B, L), style (B,): captions drawn anew, some dropped."""
         chosen = self.chosen
         said = np.where(rng.random(len(rows)) < NATURAL_COLOR, chosen.natural[rows], NO_COLOR)
         said = np.where(chosen.color[rows] != NO_COLOR, chosen.color[rows], said)
@@ -66,19 +79,21 @@ class DiffusionBatches:
         drawn = [self.table.draw(subject, color, rng, language) for subject, color in wanted]
         tokens, mask = self.table.tokens(torch.tensor(drawn))
         mask = mask & torch.from_numpy(rng.random(len(rows)) >= self.no_caption)[:, None]
+        mask[:, 0] &= torch.from_numpy(rng.random(len(rows)) >= self.no_phrase)
         style = np.where(rng.random(len(rows)) < NO_STYLE, len(emoji.STYLES), chosen.style[rows])
-        x0 = chosen.latents[torch.from_numpy(rows)]
-        eps = torch.randn(x0.shape, generator=generator)
         if self.pictures is not None:
             self._ask_by_picture(rows, tokens, mask, rng)
-        alpha = self.alphas_cumprod[t].sqrt().view(-1, 1, 1, 1)
-        sigma = (1 - self.alphas_cumprod[t]).sqrt().view(-1, 1, 1, 1)
-        return alpha * x0 + sigma * eps, alpha * eps - sigma * x0, t, tokens, mask, torch.from_numpy(style)
+        return tokens, mask, torch.from_numpy(style)
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """`size` rows of the set, each by its chance."""
+        return np.searchsorted(self.cumulative, rng.random(self.size)).clip(max=len(self.cumulative) - 1)
 
     def _ask_by_picture(self, rows: np.ndarray, tokens: Tensor, mask: Tensor, rng: np.random.Generator) -> None:
         by_picture = torch.from_numpy(rng.random(len(rows)) < self.share)[:, None]
         vectors = noisy(self.pictures[torch.from_numpy(rows)], rng)
         tokens[:, 0] = torch.where(by_picture, vectors, tokens[:, 0])
+        mask[:, 0] |= by_picture[:, 0]
         mask[:, 1:] &= ~by_picture
 
     def times(self, count: int, generator: torch.Generator) -> Tensor:

@@ -39,16 +39,19 @@ def held_out_loss(
     for side, split in SIDES.items():
         stream = DiffusionBatches(data, variants(data, autoencoder, split, copies=False), 64, no_caption=0.0)
         for language in LANGUAGES:
-            figures[f"loss_{side}_{language}"] = _loss(model, stream, count, language)
+            figures[f"loss_{side}_{language}"] = mean_loss(model, stream, count, language)
         if clip is not None:
             stream.pictures, stream.share = picture_vectors(data, clip, split, copies=False), 1.0
-            figures[f"loss_{side}_picture"] = _loss(model, stream, count, LANGUAGES[0])
+            figures[f"loss_{side}_picture"] = mean_loss(model, stream, count, LANGUAGES[0])
     return figures
 
 
-def _loss(model: EmojiTransformer2DModel, stream: DiffusionBatches, count: int, language: str) -> float:
+@torch.no_grad()
+def mean_loss(model: EmojiTransformer2DModel, stream: DiffusionBatches, count: int, language: str) -> float:
+    """Over `count` pictures of the stream's set, some more than once where it has fewer; always the same ones."""
     rng, generator = np.random.default_rng(7), torch.Generator().manual_seed(7)
-    rows = rng.choice(len(stream.chosen.subject), min(count, len(stream.chosen.subject)), replace=False)
+    have = len(stream.chosen.subject)
+    rows = rng.choice(have, count, replace=have < count)
     losses = []
     for part in np.array_split(rows, max(1, len(rows) // 64)):
         batch = stream.batch(part, stream.times(len(part), generator), rng, generator, language)
