@@ -79,7 +79,8 @@ class DiffusionBatches:
         drawn = [self.table.draw(subject, color, rng, language) for subject, color in wanted]
         tokens, mask = self.table.tokens(torch.tensor(drawn))
         mask = mask & torch.from_numpy(rng.random(len(rows)) >= self.no_caption)[:, None]
-        mask[:, 0] &= torch.from_numpy(rng.random(len(rows)) >= self.no_phrase)
+        if self.no_phrase:  # not drawn where there is none, so that held-out figures stay those of earlier models
+            mask[:, 0] &= torch.from_numpy(rng.random(len(rows)) >= self.no_phrase)
         style = np.where(rng.random(len(rows)) < NO_STYLE, len(emoji.STYLES), chosen.style[rows])
         if self.pictures is not None:
             self._ask_by_picture(rows, tokens, mask, rng)
