@@ -40,8 +40,11 @@ def between_prompts(start: str, end: str, share: Tensor) -> tuple[Tensor, Tensor
 
     The phrase and words that have a counterpart turn into it; a word without one fades in or out: `presence` is the
     factor of its attention weights, 0 as if it were not there. At the ends this is the prompt's own text.
-    Raises Refusal("empty_prompt") where there is no text to start from or to arrive at.
+    Raises Refusal("empty_prompt") where there is no text to start from or to arrive at, unless it stays empty.
     """
+    if start == end:
+        tokens, mask = (part.expand(len(share), *part.shape[1:]) for part in text.tokens([start]))
+        return tokens, mask.float()
     if not text.clean(start) or not text.clean(end):
         raise Refusal("empty_prompt", "a walk needs a prompt at each end")
     (a, b), (here, there) = (text.tokens([prompt])[0][0] for prompt in (start, end)), map(text.words, (start, end))
@@ -75,7 +78,7 @@ def walk(
 
     Frames are drawn `batch` at a time: x_t and x0 of a Step are latents (b, 12, 8, 8) of the frames from number
     info["first"] on, and info["done"] says that they are finished. First and last frame are the plain pictures.
-    Raises Refusal for what is out of range, for an empty prompt and for a solver that adds noise of its own.
+    Raises Refusal for what is out of range, for one empty prompt and for a solver that adds noise of its own.
     """
     if in_range("frames", frames, 2, MAX_FRAMES) != int(frames):
         raise Refusal(

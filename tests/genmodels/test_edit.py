@@ -97,7 +97,7 @@ def test_the_edited_picture_looks_where_the_source_looked(tiny, monkeypatch):
         source, swapped, own = weights[3:]
         same = torch.equal(swapped[..., :3], source[..., :3])  # sink, phrase, "gato"
         assert same == (call < 3 * 4)
-        assert not torch.equal(own[..., 1], source[..., 1])
+        assert not torch.equal(own[..., 2], source[..., 2])
     source, swapped, own = used[0][3:]
     close(swapped[..., 3], source[..., 3])  # "preto" for "muito"
     assert not torch.allclose(swapped[..., 4], source[..., 3])  # "branco" was added: its own

@@ -78,7 +78,12 @@ def test_text_between_two_prompts():
 @pytest.mark.parametrize("guidance", [1, 3])
 @pytest.mark.parametrize(
     ("prompts", "seeds"),
-    [(("gato preto", "cachorro"), (3, 3)), (("gato", "big black dog"), (3, 4)), (("gato", "gato"), (3, 4))],
+    [
+        (("gato preto", "cachorro"), (3, 3)),
+        (("gato", "big black dog"), (3, 4)),
+        (("gato", "gato"), (3, 4)),
+        (("", ""), (3, 4)),
+    ],
 )
 def test_both_ends_are_the_plain_pictures(tiny, prompts, seeds, guidance):
     frames = latents(walk.walk(tiny, prompts, seeds, frames=5, guidance_scale=guidance, batch=2, **SETTINGS))
