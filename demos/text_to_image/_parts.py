@@ -19,10 +19,10 @@ from genmodels.step import Step
 if TYPE_CHECKING:
     from torch import Tensor
 
-TEACHER, FEWSTEP = "emoji-diffusion", "emoji-fewstep"
+TEACHER, FEWSTEP = EMBEDDED = "emoji-diffusion", "emoji-fewstep"
 # Those that fit: LCM's scheduler jumps to the end and back, which only a network distilled for it takes well.
 SCHEDULERS = {TEACHER: ("ddim", "euler", "dpm++", "heun"), FEWSTEP: ("lcm",)}
-STEPS_MAX, GUIDANCE_MAX, COUNT_MAX, BATCH_MAX = 50, 20.0, 8, 32
+STEPS_MAX, FEWSTEP_MAX, GUIDANCE_MAX, COUNT_MAX, BATCH_MAX = 50, 8, 20.0, 8, 32
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,94 @@
+"""The controls of *Try*: what is drawn, how, by which model, and how a published model gets here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from demos import _i18n, _shell
+from demos.text_to_image import _parts, _views
+from demos.text_to_image._download import run_download
+from genmodels import registry
+
+STYLES = ("any", "twemoji", "openmoji", "openmoji-line", "fluent-3d", "fluent-flat", "noto", "noto-v1", "emojione")
+
+
+@dataclass(frozen=True)
+class Board:
+    """The controls by role. values: in the order of `Settings`; triggers: the events that live mode follows."""
+
+    parts: _parts.Parts
+    values: Sequence[Component]
+    triggers: Sequence[Any]
+    live: gr.Checkbox
+    start: gr.Button
+    stop: gr.Button
+    status: gr.HTML
+
+
+def build(ctx: _shell.Context, pick: str) -> Board:
+    """Lay the controls out; `pick` is the script of buttons that fill in a prompt."""
+    prompt = ctx.control(
+        "prompt", gr.Textbox("", label=ctx.t("prompt"), placeholder=ctx.t("prompt_hint"), elem_id="ti-prompt")
+    )
+    gr.HTML(ctx.t("chips"), js_on_load=pick, elem_classes="ti-chips")
+    styles = [(ctx.t(f"style.{style}"), style) for style in STYLES]
+    style = ctx.control("style", gr.Dropdown(styles, value="any", label=ctx.t("style"), filterable=False))
+    seed = ctx.seed_row(7)
+    live = ctx.control("live", gr.Checkbox(True, label=ctx.t("live")))
+    with gr.Row(elem_classes="ti-run"):
+        start = gr.Button(ctx.t("draw"), variant="primary", min_width=120)
+        stop = gr.Button(ctx.shell("stop"), min_width=90)
+    status = gr.HTML(_shell.status_line(""))
+    with gr.Accordion(ctx.t("more"), open=False):
+        steps = ctx.control("steps", gr.Slider(1, _parts.STEPS_MAX, 20, step=1, label=ctx.t("steps")))
+        guidance = ctx.control("guidance", gr.Slider(0, _parts.GUIDANCE_MAX, 3, step=0.5, label=ctx.t("guidance")))
+        kinds = [(ctx.t(f"scheduler.{s}"), s) for s in dict.fromkeys(sum(_parts.SCHEDULERS.values(), ()))]
+        scheduler = ctx.control("scheduler", gr.Dropdown(kinds, value="ddim", label=ctx.t("scheduler")))
+        negative = ctx.control("negative", gr.Textbox("", label=ctx.t("negative")))
+        count = ctx.control("count", gr.Slider(1, _parts.COUNT_MAX, 1, step=1, label=ctx.t("count")))
+        model = ctx.control("model", gr.Dropdown(_models(ctx), value=_parts.TEACHER, label=ctx.t("model")))
+        _fetch(ctx)
+    parts = _parts.Parts(prompt, negative, style, seed, steps, guidance, scheduler, model)
+    values = [prompt, negative, style, seed, steps, guidance, scheduler, model, count]
+    model.input(_fitting, model, scheduler, queue=False, api_visibility="private")
+    triggers = [prompt.input, negative.input, style.input, seed.change, guidance.input, count.input]
+    return Board(parts, values, triggers, live, start, stop, status)
+
+
+def _models(ctx: _shell.Context) -> list[tuple[Any, str]]:
+    """The models that can draw here, with their names."""
+    found = [
+        card.id for card in registry.cards(ctx.topic.ID) if "generate" in card.can and not registry.unavailable(card)
+    ]
+    return [(ctx.t(f"model.{id}"), id) for id in found if id in _parts.SCHEDULERS]
+
+
+def _fitting(model: str) -> dict[str, Any]:
+    """The schedulers of a model, its first one chosen."""
+    fits = _parts.SCHEDULERS.get(model, ())
+    return gr.update(value=fits[0]) if fits else gr.skip()
+
+
+def _fetch(ctx: _shell.Context) -> None:
+    """Published models that are not here: why, and a button that downloads one."""
+    reasons = gr.HTML()
+    absent = [c.id for c in registry.cards(ctx.topic.ID) if "generate" in c.can and c.id not in _parts.EMBEDDED]
+    if not absent:
+        return
+    which = gr.Dropdown([(ctx.t(f"model.{id}"), id) for id in absent], value=absent[0], label=ctx.t("published"))
+    with gr.Row():
+        start, stop = gr.Button(ctx.t("download"), size="sm"), gr.Button(ctx.shell("stop"), size="sm")
+    status, arriving = gr.HTML(), gr.HTML()
+    ctx.run(start, stop, run_download, [which], [arriving], status)
+    ctx.on_show(lambda lang: _views.unavailable(lang, _absent(lang, absent)), [], [reasons])
+
+
+def _absent(lang: str, ids: Sequence[str]) -> list[tuple[str, str]]:
+    """(model, why it cannot run here) for each of `ids` that cannot."""
+    reasons = ((id, registry.unavailable(registry.card(id))) for id in ids)
+    return [(id, _i18n.explain(lang, reason)) for id, reason in reasons if reason]
