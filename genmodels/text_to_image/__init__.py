@@ -52,3 +52,6 @@ def emoji_diffusion(folder: Path) -> EmojiPipeline:
     from genmodels.text_to_image.pipeline import EmojiPipeline
 
     return EmojiPipeline.read(folder)
+
+
+from genmodels.text_to_image import published as published  # noqa: E402  (listed after the embedded ones)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,7 +26,7 @@ from genmodels.text_to_image.denoiser import Attend, EmojiTransformer2DModel
 Tokens = tuple[Tensor, Tensor]  # (B, L, D) and a mask (B, L), True where a token stands
 ANY_STYLE = "any"
 STYLE_IDS = (*(style.id for style in STYLES), ANY_STYLE)
-SCHEDULERS = {
+SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
     "ddim": ("DDIMScheduler", {"timestep_spacing": "trailing", "clip_sample": False, "set_alpha_to_one": True}),
     "euler": ("EulerDiscreteScheduler", {"timestep_spacing": "trailing"}),
     "dpm++": ("DPMSolverMultistepScheduler", {"timestep_spacing": "trailing", "algorithm_type": "dpmsolver++"}),
@@ -71,6 +71,9 @@ class Pipeline(Protocol):
     def decode(self, latents: Tensor) -> Tensor:
         """latents (B, C, H, W) -> pictures (B, 3, factor * H, factor * W) in [-1, 1]."""
 
+    def preview(self, latents: Tensor) -> Tensor | None:
+        """`decode` in a few milliseconds, for pictures on the way; None where the model has nothing for it."""
+
     def finish(self, latents: Tensor) -> dict[str, Any]:
         """What the last Step's info says beside the rest."""
 
@@ -108,6 +111,9 @@ class EmojiPipeline(nn.Module):
     def decode(self, latents: Tensor) -> Tensor:
         return self.autoencoder.decode(self.autoencoder.denormalize(latents)).sample.clamp(-1, 1)
 
+    def preview(self, latents: Tensor) -> Tensor | None:
+        return decode(self, latents)
+
     def finish(self, latents: Tensor) -> dict[str, Any]:
         return {}
 
@@ -138,13 +144,17 @@ class EmojiPipeline(nn.Module):
         (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
 
 
-def new_scheduler(name: str) -> Any:
-    """A scheduler of its own for each request. Raises Refusal("unknown_scheduler") for a name not in SCHEDULERS."""
-    if name not in SCHEDULERS:
-        have = ", ".join(SCHEDULERS)
+def new_scheduler(
+    name: str,
+    kinds: Mapping[str, tuple[str, dict[str, Any]]] = SCHEDULERS,
+    schedule: Mapping[str, Any] = SCHEDULE,
+) -> Any:
+    """A scheduler of its own for each request. Raises Refusal("unknown_scheduler") for a name not in `kinds`."""
+    if name not in kinds:
+        have = ", ".join(kinds)
         raise Refusal("unknown_scheduler", f"there is no scheduler {str(name)[:40]!r}; there are {have}", name=name)
-    kind, extra = SCHEDULERS[name]
-    return getattr(diffusers, kind)(**SCHEDULE, **extra)
+    kind, extra = kinds[name]
+    return getattr(diffusers, kind)(**schedule, **extra)
 
 
 def alphas_cumprod() -> Tensor:
@@ -235,6 +245,11 @@ def _predicted_x0(x: Tensor, out: Tensor, alpha: Tensor, prediction_type: str) -
 def decode(model: Pipeline, latents: Tensor) -> Tensor:
     """latents (B, C, H, W) of a Step -> pictures (B, 3, factor * H, factor * W) in [-1, 1]."""
     return model.decode(latents)
+
+
+def pictures(model: Pipeline, step: Step) -> Tensor:
+    """The finished pictures of a last Step: decoded, or those that the model's safety checker let through."""
+    return step.info["pictures"] if "pictures" in step.info else decode(model, step.x_t)
 
 
 def check(steps: int, guidance_scale: float, seed: int, style: str, styles: Sequence[str] = STYLE_IDS) -> None:

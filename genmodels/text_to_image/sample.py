@@ -9,34 +9,42 @@ import click
 
 from genmodels import registry
 from genmodels.errors import Refusal
+from genmodels.text_to_image.settings import SETTINGS
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-NAMES = ("ddim", "euler", "dpm++", "heun", "lcm")
+NAMES = sorted({name for settings in SETTINGS.values() for name in settings.schedulers})
+MODELS = [card.id for card in registry.cards("text_to_image") if "generate" in card.can]
 
 
 @click.command()
 @click.argument("prompt")
+@click.option("--model", "id", type=click.Choice(MODELS), default="emoji-diffusion", show_default=True)
+@click.option("--download", is_flag=True, help="Fetch the model's files first, if it is not on this machine.")
 @click.option("--style", default="any", show_default=True, help="A drawing style of the training set, or any.")
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--steps", type=int, default=20, show_default=True)
-@click.option("--guidance", type=float, default=3.0, show_default=True, help="1: the prompt alone.")
-@click.option("--scheduler", type=click.Choice(NAMES), default="ddim", show_default=True)
+@click.option("--steps", type=int, help="Default: the model's own, as for guidance and scheduler.")
+@click.option("--guidance", type=float, help="1: the prompt alone.")
+@click.option("--scheduler", type=click.Choice(NAMES))
 @click.option("--negative", default="", help="What to push away from.")
 @click.option("--count", type=click.IntRange(1, 64), default=1, show_default=True, help="Pictures, side by side.")
-@click.option("--size", type=click.IntRange(64, 1024), default=256, show_default=True, help="Height of a picture.")
+@click.option(
+    "--size", type=click.IntRange(64, 1024), help="Height of a picture. Default: 256, or the model's if more."
+)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="A .png file.")
 def command(
     prompt: str,
+    id: str,
+    download: bool,
     style: str,
     seed: int,
-    steps: int,
-    guidance: float,
-    scheduler: str,
+    steps: int | None,
+    guidance: float | None,
+    scheduler: str | None,
     negative: str,
     count: int,
-    size: int,
+    size: int | None,
     out: Path,
 ) -> None:
     """Draw PROMPT, in Portuguese, English or another of the text encoder's languages. Empty: any picture."""
@@ -44,27 +52,39 @@ def command(
 
     if out.suffix.lower() != ".png":
         raise Refusal("file_type", f"{out.name} must end in .png", name=out.name)
-    model = registry.load("emoji-diffusion")
+    model, own = load(id, download), SETTINGS[id]
     last = None
     stream = pipeline.sample(
         model,
         [prompt] * count,
         style=style,
         seed=seed,
-        steps=steps,
-        guidance_scale=guidance,
-        scheduler=scheduler,
+        steps=own.steps if steps is None else steps,
+        guidance_scale=own.guidance_scale if guidance is None else guidance,
+        scheduler=scheduler or own.scheduler,
         negative=negative,
     )
     for last in stream:
         click.echo(f"\r{last.i}/{last.n}", nl=False, err=True)
     click.echo(err=True)
-    save(pipeline.decode(model, last.x_t), size, out)
+    if flagged := sum(last.info.get("flagged", ())):
+        click.echo(f"the model's safety checker made {flagged} of {count} blank", err=True)
+    save(pipeline.pictures(model, last), size or max(256, pipeline.picture_size(model)), out)
     click.echo(str(out))
 
 
+def load(id: str, download: bool) -> object:
+    """The model; with `download`, after fetching what is missing of it, unless this machine could not run it anyway."""
+    reason = registry.unavailable(registry.card(id))
+    if download and reason and reason.code == "not_downloaded":
+        for step in registry.fetch(id):
+            click.echo(f"\r{step.info['file']}: {step.i / 1e6:,.0f} of {step.n / 1e6:,.0f} MB", nl=False, err=True)
+        click.echo(err=True)
+    return registry.load(id)
+
+
 def save(pictures: Tensor, size: int, out: Path) -> None:
-    """Write pictures (B, 3, 64, 64) in [-1, 1] side by side, each `size` pixels high, as PNG."""
+    """Write pictures (B, 3, H, W) in [-1, 1] side by side, each `size` pixels high, as PNG."""
     import torch
     from torch.nn.functional import interpolate
     from torchvision.io import write_png
