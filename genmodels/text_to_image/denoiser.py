@@ -1,7 +1,7 @@
 """The denoiser: a diffusion transformer (Peebles and Xie 2023, arXiv:2212.09748) with cross-attention on text tokens.
 
-8x8x12 latents are cut into 2x2 patches: 16 tokens. Time, style and phrase enter each block through adaLN-zero; phrase
-and words through cross-attention (PixArt-alpha, arXiv:2310.00426); the later half of the blocks also sees the outputs
+8x8x12 latents are cut into 2x2 patches: 16 tokens. Time, style and phrase enter each block through adaLN-zero; the
+words through cross-attention (PixArt-alpha, arXiv:2310.00426); the later half of the blocks also sees the outputs
 of the earlier half, as in U-ViT (Bao et al. 2023, arXiv:2209.12152). diffusers' PixArtTransformer2DModel has one shared
 modulation and neither the phrase in it nor the long skips, which on a CPU's budget are what learns fastest.
 """
@@ -120,7 +120,7 @@ class EmojiTransformer2DModel(ModelMixin, ConfigMixin):
         self.phrase = nn.Sequential(nn.Linear(text_dim, dim), nn.SiLU(), nn.Linear(dim, dim))
         self.no_phrase = nn.Parameter(torch.zeros(dim))
         self.text_in = nn.Linear(text_dim, dim)
-        self.sink = nn.Parameter(torch.randn(dim) * 0.02)  # a token that is always there, also for an empty prompt
+        self.sink = nn.Parameter(torch.randn(dim) * 0.02)  # what cross-attention sees of an empty prompt
         early = num_layers // 2
         self.blocks = nn.ModuleList(Block(dim, num_heads, i >= num_layers - early) for i in range(num_layers))
         self.final_modulation = nn.Linear(dim, 2 * dim)
@@ -143,14 +143,14 @@ class EmojiTransformer2DModel(ModelMixin, ConfigMixin):
         """hidden_states x_t (B, 12, 8, 8); timestep (B,) from 0 to 999; encoder_hidden_states (B, L, 512) with the
         phrase first; encoder_attention_mask (B, L) bool, all False for an empty prompt; style (B,) int, num_styles
         for any. `attend(layer, weights)` sees each cross-attention's weights (B, heads, 16, 1 + L), of which column 0
-        is the sink and column 1 the phrase, and returns those to use.
+        is the sink and column 1 the phrase (both 0 where there are words), and returns those to use.
         """
         text, mask = encoder_hidden_states * math.sqrt(self.config.text_dim), encoder_attention_mask
         c = F.silu(self._condition(timestep, text, mask, style))
-        sink = self.sink.expand(len(text), 1, -1)
+        sink, seen = self.sink.expand(len(text), 1, -1), visible(mask)
         tokens = torch.cat([sink, self.text_in(text)], 1)  # (B, 1 + L, D)
-        bias = torch.zeros(len(text), 1, 1, 1 + text.shape[1], dtype=text.dtype, device=text.device)
-        bias[:, 0, 0, 1:].masked_fill_(~mask, float("-inf"))
+        bias = torch.zeros(seen.shape, dtype=text.dtype, device=text.device).masked_fill_(~seen, float("-inf"))
+        bias = bias[:, None, None]
         x = self.patch_in(patchify(hidden_states, self.config.patch_size)) + self.position
         kept: list[Tensor] = []
         for i, block in enumerate(self.blocks):
@@ -166,6 +166,18 @@ class EmojiTransformer2DModel(ModelMixin, ConfigMixin):
         time = self.time(get_timestep_embedding(timestep, TIME_CHANNELS, flip_sin_to_cos=True, downscale_freq_shift=0))
         phrase = torch.where(mask[:, :1], self.phrase(text[:, 0]), self.no_phrase)
         return time + self.style(style) + phrase  # (B, D)
+
+
+def visible(mask: Tensor) -> Tensor:
+    """mask (B, L), the phrase first -> (B, 1 + L): what cross-attention may look at, the sink first.
+
+    The words where there are any, else the sink and the phrase. A sink that is always there, or the whole phrase
+    beside its words, draws all attention to itself within minutes of training, and no gradient brings it back.
+    """
+    words = mask.clone()
+    words[:, 0] = False
+    none = ~words.any(1, keepdim=True)
+    return torch.cat([none, torch.where(none, mask, words)], 1)
 
 
 def patchify(x: Tensor, size: int) -> Tensor:

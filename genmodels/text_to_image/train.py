@@ -17,7 +17,7 @@ from genmodels.data import emoji
 from genmodels.step import Step
 from genmodels.text_to_image import pipeline
 from genmodels.text_to_image.autoencoder import PatchAutoencoder, spread
-from genmodels.text_to_image.batches import DiffusionBatches, velocity_loss
+from genmodels.text_to_image.batches import NO_PHRASE, DiffusionBatches, velocity_loss
 from genmodels.text_to_image.denoiser import EmojiTransformer2DModel
 from genmodels.text_to_image.latents import picture_vectors, variants
 from genmodels.train import Budget, Trained
@@ -72,7 +72,7 @@ def diffusion(budget: Budget) -> Iterator[Step]:
     yield from train.fit(
         "emoji-diffusion",
         model,
-        DiffusionBatches(data, train_set, DIFFUSION_BATCH, pictures=pictures),
+        DiffusionBatches(data, train_set, DIFFUSION_BATCH, no_phrase=NO_PHRASE, pictures=pictures),
         velocity_loss,
         budget=budget,
         steps=DIFFUSION_PICTURES // DIFFUSION_BATCH,
