@@ -1,0 +1,288 @@
+"""The few-step sibling: from noise to picture in one to four steps, guidance folded in, distilled from the teacher.
+
+A consistency function (Song et al. 2023, arXiv:2303.01469; Luo et al. 2023, arXiv:2310.04378): from every point of one
+of the guided teacher's trajectories straight to its end. The trajectories are short enough to be solved to their end
+(Luhman and Luhman 2021, arXiv:2101.02388), so nothing is bootstrapped from the student itself, and only the timesteps
+that LCMScheduler visits are learned. A regression alone averages what it cannot tell apart, which looks blurred in
+one step; a latent adversarial term on the teacher's own features (Sauer et al. 2024, arXiv:2403.12015) sharpens it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from genmodels import registry, train, weights
+from genmodels.data import emoji
+from genmodels.step import Step
+from genmodels.text_to_image import pipeline
+from genmodels.text_to_image.batches import DiffusionBatches
+from genmodels.text_to_image.denoiser import EmojiTransformer2DModel, modulate
+from genmodels.text_to_image.latents import picture_vectors, variants
+from genmodels.train import Budget, Trained
+
+ID, TEACHER = "emoji-fewstep", "emoji-diffusion"
+# LCMScheduler's timesteps for 1, 2, 3 and 4 steps, and how often each is learned: every picture starts at 999.
+STUDENT_TIMES = {999: 0.45, 759: 0.18, 499: 0.15, 259: 0.10, 679: 0.06, 339: 0.06}
+GRID = (999, 939, 879, 759, 679, 589, 499, 339, 259, 119)  # the teacher's own: all of those, and four between
+GUIDANCE = 3.0
+PICTURES, BATCH = 600_000, 48
+POOL, REUSE = 2_400, 6  # trajectories kept, and batches drawn from them for each new batch of trajectories
+ADVERSARIAL = 0.5  # norm of the adversarial gradient, in norms of the regression's
+SEEN_LAYERS = (1, 3, 5)  # blocks of the teacher whose outputs the discriminator's heads see
+
+
+class Distillation(nn.Module):
+    """What one optimiser trains: the student, and the discriminator's heads on the teacher's features."""
+
+    def __init__(self, student: EmojiTransformer2DModel) -> None:
+        super().__init__()
+        self.student = student
+        dim = student.config.dim
+        self.heads = nn.ModuleList(
+            nn.Sequential(nn.Linear(dim, 128), nn.SiLU(), nn.Linear(128, 1)) for _ in SEEN_LAYERS
+        )
+
+    @property
+    def blocks(self) -> nn.ModuleList:
+        return self.student.blocks
+
+
+def recipe(budget: Budget) -> Iterator[Step]:
+    """Regression onto the ends of the teacher's guided trajectories, with an adversarial term; averaged weights."""
+    from genmodels.text_to_image.train import picture_encoder
+
+    data = emoji.load()
+    autoencoder = registry.load("emoji-autoencoder", "cpu")
+    teacher = pipeline.EmojiPipeline.read(registry.folder(TEACHER)).transformer.requires_grad_(False).eval()
+    teacher = teacher.to(budget.device)
+    student, trained = copy.deepcopy(teacher).requires_grad_(True), Trained()
+    if budget.resume and not train.checkpoint(ID).is_file():
+        student.load_state_dict(pipeline.EmojiPipeline.read(registry.folder(ID)).transformer.state_dict())
+        trained = Trained(**weights.read_card(ID)["trained"])
+        budget = replace(budget, resume=False)
+    train_set = variants(data, autoencoder)
+    clip = picture_encoder()
+    pictures = None if clip is None else picture_vectors(data, clip)
+    model = Distillation(student)
+    yield from train.fit(
+        ID,
+        model,
+        TrajectoryBatches(teacher, DiffusionBatches(data, train_set, BATCH, pictures=pictures), budget.device),
+        distillation_loss(teacher),
+        budget=budget,
+        steps=PICTURES // BATCH,
+        lr=4e-4,
+        warmup=30,
+        average=0.995,
+        decay=train.constant,
+        optimizers=train.muon,
+        trained=trained,
+    )
+    write(model.student, teacher, autoencoder, trained, budget)
+
+
+class TrajectoryBatches:
+    """Called with a step, an endless stream of (x_t, t, end, real, t_seen, eps, tokens, mask, style).
+
+    x_t (B, 12, 8, 8) at t (B,) lies on a trajectory of the teacher that ends in `end`; real (B, 12, 8, 8) are latents
+    of the training set under the same captions; t_seen (B,) and eps say how the discriminator sees both.
+    """
+
+    def __init__(self, teacher: EmojiTransformer2DModel, asked: DiffusionBatches, device: str) -> None:
+        self.teacher, self.asked, self.device = teacher, asked, device
+        self.places = torch.tensor([GRID.index(t) for t in STUDENT_TIMES])
+        self.chance = torch.tensor(list(STUDENT_TIMES.values()))
+
+    def __call__(self, step: int) -> Iterator[tuple[Tensor, ...]]:
+        rng, generator = np.random.default_rng(step), torch.Generator().manual_seed(step)
+        stream = self.asked(step)
+        pool: list[tuple[Tensor, ...]] = []
+        while True:
+            pool = [*pool[-(POOL // self.asked.size) + 1 :], self._solve(next(stream), generator)]
+            for _ in range(min(REUSE, len(pool))):
+                yield self._draw(pool, rng, generator)
+
+    def _solve(self, batch: tuple[Tensor, ...], generator: torch.Generator) -> tuple[Tensor, ...]:
+        """New trajectories, asked for as the rows of a batch for the denoiser: points, end, real, and what asks."""
+        x_t, v, t, tokens, mask, style = batch
+        alpha = self.asked.alphas_cumprod[t].view(-1, 1, 1, 1)
+        real = alpha.sqrt() * x_t - (1 - alpha).sqrt() * v
+        noise = torch.randn(x_t.shape, generator=generator)
+        given = [part.to(self.device) for part in (tokens, mask, style)]
+        with train.precision(self.device):
+            points, end = trajectory(self.teacher, noise.to(self.device), *given)
+        return points[self.places].cpu(), end.cpu(), real, tokens, mask, style
+
+    def _draw(
+        self, pool: list[tuple[Tensor, ...]], rng: np.random.Generator, generator: torch.Generator
+    ) -> tuple[Tensor, ...]:
+        points, end, real, tokens, mask, style = pool[rng.integers(len(pool))]
+        rows = torch.arange(len(end))
+        place = torch.multinomial(self.chance, len(end), replacement=True, generator=generator)
+        t = torch.tensor(list(STUDENT_TIMES))[place]
+        t_seen = torch.randint(20, 600, (len(end),), generator=generator)
+        eps = torch.randn(end.shape, generator=generator)
+        return points[place, rows], t, end, real, t_seen, eps, tokens, mask, style
+
+
+@torch.no_grad()
+def trajectory(
+    teacher: EmojiTransformer2DModel,
+    noise: Tensor,
+    tokens: Tensor,
+    mask: Tensor,
+    style: Tensor,
+    guidance_scale: float = GUIDANCE,
+    times: tuple[int, ...] = GRID,
+) -> tuple[Tensor, Tensor]:
+    """Guided, from noise (B, 12, 8, 8): the points (T, B, 12, 8, 8) at `times`, and the end (B, 12, 8, 8).
+
+    By DPM-Solver++ of second order (Lu et al. 2022, arXiv:2211.01095).
+    """
+    solver = pipeline.new_scheduler("dpm++")
+    solver.set_timesteps(timesteps=list(times), device=str(noise.device))
+    tokens, style = torch.cat([tokens, tokens]), torch.cat([style, style])
+    mask = torch.cat([torch.zeros_like(mask), mask])
+    x, points = noise, []
+    for t in solver.timesteps:
+        points.append(x)
+        out = teacher(torch.cat([x, x]), t.expand(len(tokens)), tokens, mask, style).sample.float()
+        empty, asked = out.chunk(2)
+        x = solver.step(empty + guidance_scale * (asked - empty), t, x).prev_sample
+    return torch.stack(points), x
+
+
+def consistency(
+    model: EmojiTransformer2DModel, x_t: Tensor, t: Tensor, tokens: Tensor, mask: Tensor, style: Tensor
+) -> Tensor:
+    """The end (B, 12, 8, 8) that the student sees from x_t (B, 12, 8, 8) at t (B,): c_skip x_t + c_out x0.
+
+    LCMScheduler's parametrisation, which is the identity at t = 0 (arXiv:2310.04378, equation 9).
+    """
+    alpha = pipeline.alphas_cumprod().to(x_t.device)[t].view(-1, 1, 1, 1)
+    v = model(x_t, t, tokens, mask, style).sample
+    x0 = alpha.sqrt() * x_t - (1 - alpha).sqrt() * v
+    scaled = 10.0 * t.to(x_t).view(-1, 1, 1, 1)  # timestep_scaling, and sigma_data 0.5
+    return x_t * 0.25 / (scaled.square() + 0.25) + x0 * scaled / (scaled.square() + 0.25).sqrt()
+
+
+def pseudo_huber(error: Tensor) -> Tensor:
+    """sqrt(|e|^2 + c^2) - c by picture, e (B, C, H, W) -> (B,), c = 0.00054 sqrt(d) (arXiv:2310.14189, eq. 7)."""
+    c = 0.00054 * error[0].numel() ** 0.5
+    return (error.square().sum((1, 2, 3)) + c**2).sqrt() - c
+
+
+class distillation_loss:
+    """loss(model, *batch of TrajectoryBatches): regression and adversarial term on the student, hinge on the heads.
+
+    Both terms meet at the student's x0: there the adversarial gradient is scaled to ADVERSARIAL norms of the
+    regression's, picture by picture, so that no weight has to be found (as in arXiv:2012.09841, equation 7).
+    """
+
+    def __init__(self, teacher: EmojiTransformer2DModel) -> None:
+        self.teacher = teacher
+        self.kept = pipeline.alphas_cumprod()
+
+    def __call__(
+        self,
+        model: Distillation,
+        x_t: Tensor,
+        t: Tensor,
+        end: Tensor,
+        real: Tensor,
+        t_seen: Tensor,
+        eps: Tensor,
+        *given: Tensor,
+    ) -> Tensor:
+        x0 = consistency(model.student, x_t, t, *given)
+        seen = x0.detach().requires_grad_()
+        regression = pseudo_huber(seen - end).mean()
+        fake = self.features(seen, t_seen, eps, *given)
+        fooled = -sum(_frozen(head, f).mean() for head, f in zip(model.heads, fake, strict=True))
+        pull, push = torch.autograd.grad(regression, seen)[0], torch.autograd.grad(fooled, seen)[0]
+        size, adverse = (g.flatten(1).norm(dim=1).view(-1, 1, 1, 1) for g in (pull, push))
+        gradient = pull + ADVERSARIAL * size / adverse.clamp_min(1e-12) * push
+        with torch.no_grad():
+            true = self.features(real, t_seen, eps, *given)
+        judged = sum(
+            F.relu(1 - head(r)).mean() + F.relu(1 + head(f.detach())).mean()
+            for head, r, f in zip(model.heads, true, fake, strict=True)
+        )
+        carried = (x0 * gradient).sum()  # its gradient at x0 is `gradient`
+        return judged + carried + (regression - carried).detach()
+
+    def features(self, x0: Tensor, t: Tensor, eps: Tensor, *given: Tensor) -> list[Tensor]:
+        """Normalised outputs (B, N, D) of the teacher's SEEN_LAYERS for x0 (B, 12, 8, 8) under noise eps of t (B,)."""
+        alpha = self.kept.to(x0.device)[t].view(-1, 1, 1, 1)
+        found: list[Tensor] = []
+        hooks = [
+            self.teacher.blocks[i].register_forward_hook(lambda block, given, out: found.append(out))
+            for i in SEEN_LAYERS
+        ]
+        try:
+            self.teacher(alpha.sqrt() * x0 + (1 - alpha).sqrt() * eps, t, *given)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        zero = torch.zeros((), device=x0.device)
+        return [modulate(f, zero, zero) for f in found]
+
+
+def _frozen(head: nn.Module, x: Tensor) -> Tensor:
+    """head(x) with a gradient for x alone."""
+    return torch.func.functional_call(head, {k: v.detach() for k, v in head.named_parameters()}, x)
+
+
+@torch.no_grad()
+def fidelity(
+    student: EmojiTransformer2DModel, teacher: EmojiTransformer2DModel, asked: DiffusionBatches, count: int = 128
+) -> dict[str, float]:
+    """Mean square distance in latents from the teacher's end of the same noise, by the student's first timestep.
+
+    `variance` is the mean square of the teacher's ends around their mean: what a student that ignores its noise
+    and its prompt would have.
+    """
+    generator = torch.Generator().manual_seed(11)
+    rng = np.random.default_rng(11)
+    rows = rng.choice(len(asked.chosen.subject), count)
+    *_, tokens, mask, style = asked.batch(rows, asked.times(count, generator), rng, generator, "pt")
+    noise = torch.randn(count, *asked.chosen.latents.shape[1:], generator=generator)
+    points, end = trajectory(teacher, noise, tokens, mask, style)
+    figures = {"variance": float((end - end.mean(0)).square().mean())}
+    for t in (999, 759, 499, 259):
+        times = torch.full((count,), t)
+        x0 = consistency(student, points[GRID.index(t)], times, tokens, mask, style)
+        figures[f"from_{t}"] = float((x0 - end).square().mean())
+    return {name: round(value, 4) for name, value in figures.items()}
+
+
+def write(
+    student: EmojiTransformer2DModel,
+    teacher: EmojiTransformer2DModel,
+    autoencoder: nn.Module,
+    trained: Trained,
+    budget: Budget,
+) -> None:
+    """The pipeline's folder and its card."""
+    data = emoji.load()
+    whole = pipeline.EmojiPipeline(autoencoder.cpu(), student.cpu()).eval()
+    whole.write(weights.ASSETS / ID, weights.SHARD)
+    held = DiffusionBatches(data, variants(data, autoencoder, emoji.HELD_PAIR, copies=False), BATCH, no_caption=0.0)
+    weights.write_card(
+        ID,
+        trained=vars(trained),
+        device=budget.device,
+        recipe=f"python -m genmodels train {ID}",
+        params=sum(p.numel() for p in whole.parameters()),
+        data=registry.card(ID).data,
+        license=registry.card(ID).license,
+        teacher=weights.read_card(TEACHER)["trained"],
+        held_out=fidelity(student, teacher.cpu(), held),
+    )

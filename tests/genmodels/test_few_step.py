@@ -1,0 +1,191 @@
+"""Few-step distillation: its maths against diffusers' LCMScheduler and the teacher's solver, and that it learns."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+import torch
+
+from genmodels.text_to_image import few_step, pipeline
+from genmodels.text_to_image.denoiser import EmojiTransformer2DModel
+
+GIVEN = (
+    torch.nn.functional.normalize(torch.randn(4, 3, 512, generator=torch.Generator().manual_seed(1)), dim=2),
+    torch.tensor([[True, True, False]] * 3 + [[False] * 3]),
+    torch.tensor([0, 3, 8, 1]),
+)
+NOISE = torch.randn(4, 12, 8, 8, generator=torch.Generator().manual_seed(2))
+
+
+def random_model(seed: int = 0) -> EmojiTransformer2DModel:
+    model = EmojiTransformer2DModel(dim=32, num_layers=6, num_heads=2)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.copy_(torch.randn(p.shape, generator=generator) * 0.1)
+    return model.eval()
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4])
+def test_the_student_learns_the_timesteps_that_the_scheduler_visits(steps):
+    solver = pipeline.new_scheduler("lcm")
+    solver.set_timesteps(steps)
+    assert set(solver.timesteps.tolist()) <= set(few_step.STUDENT_TIMES) <= set(few_step.GRID)
+
+
+@pytest.mark.parametrize("t", [0, 19, 259, 499, 999])
+def test_consistency_function_is_the_schedulers(t):
+    model = random_model()
+    solver = pipeline.new_scheduler("lcm")
+    solver.set_timesteps(timesteps=[t])
+    times = torch.full((4,), t)
+    with torch.no_grad():
+        v = model(NOISE, times, *GIVEN).sample
+        expected = solver.step(v, torch.tensor(t), NOISE).denoised
+        torch.testing.assert_close(few_step.consistency(model, NOISE, times, *GIVEN), expected)
+    if t == 0:
+        torch.testing.assert_close(expected, NOISE, atol=1e-5, rtol=0)
+
+
+def test_sampling_with_lcm_applies_the_consistency_function(monkeypatch):
+    """What `sample` draws in one step is what the loss saw."""
+    from genmodels.text_to_image.autoencoder import PatchAutoencoder
+
+    whole = pipeline.EmojiPipeline(PatchAutoencoder(width=32), random_model()).eval()
+    tokens, mask, _ = GIVEN
+    given = {"style": "twemoji", "noise": NOISE, "guidance_scale": 1.0, "scheduler": "lcm"}
+    *_, end = pipeline.sample(whole, (tokens, mask), steps=1, **given)
+    with torch.no_grad():
+        expected = few_step.consistency(
+            whole.transformer, NOISE, torch.full((4,), 999), tokens, mask, torch.zeros(4, dtype=torch.long)
+        )
+    torch.testing.assert_close(end.x_t, expected, atol=1e-5, rtol=1e-4)
+
+
+def test_trajectory_is_the_teachers_guided_sampling():
+    from genmodels.text_to_image.autoencoder import PatchAutoencoder
+
+    teacher = random_model()
+    whole = pipeline.EmojiPipeline(PatchAutoencoder(width=32), teacher).eval()
+    tokens, mask, _ = GIVEN
+    solver = pipeline.new_scheduler("dpm++")
+    solver.set_timesteps(10)
+    style = torch.zeros(4, dtype=torch.long)
+    points, end = few_step.trajectory(teacher, NOISE, tokens, mask, style, 3.0, tuple(solver.timesteps.tolist()))
+    given = {"style": "twemoji", "noise": NOISE, "guidance_scale": 3.0, "scheduler": "dpm++"}
+    steps = list(pipeline.sample(whole, (tokens, mask), steps=10, **given))
+    torch.testing.assert_close(end, steps[-1].x_t, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(points[1:], torch.stack([s.x_t for s in steps[:-1]]), atol=1e-4, rtol=1e-4)
+    assert torch.equal(points[0], NOISE)
+
+
+def test_a_dropped_caption_has_nothing_to_guide():
+    guided, plain = (few_step.trajectory(random_model(), NOISE, *GIVEN, scale, (999, 499))[1] for scale in (3.0, 1.0))
+    torch.testing.assert_close(guided[3], plain[3], atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(guided[:3], plain[:3], atol=1e-2)
+
+
+def test_pseudo_huber_is_quadratic_near_zero_and_linear_far_away():
+    e = torch.ones(1, 12, 8, 8)
+    c = 0.00054 * 768**0.5
+    near, far = few_step.pseudo_huber(3e-5 * e), few_step.pseudo_huber(10 * e)
+    torch.testing.assert_close(near, torch.tensor([768 * 9e-10 / (2 * c)]), rtol=1e-2, atol=0)
+    torch.testing.assert_close(far, torch.tensor([10 * 768**0.5 - c]), rtol=1e-3, atol=0)
+
+
+def batch(teacher: EmojiTransformer2DModel) -> tuple[torch.Tensor, ...]:
+    end = few_step.trajectory(teacher, NOISE, *GIVEN)[1]
+    real = 0.5 * torch.randn(NOISE.shape, generator=torch.Generator().manual_seed(5))
+    eps = torch.randn(NOISE.shape, generator=torch.Generator().manual_seed(6))
+    return NOISE, torch.full((4,), 999), end, real, torch.tensor([30, 200, 400, 590]), eps, *GIVEN
+
+
+def test_without_the_adversarial_term_the_gradient_is_the_regressions(monkeypatch):
+    monkeypatch.setattr(few_step, "ADVERSARIAL", 0.0)
+    teacher = random_model().requires_grad_(False)
+    model = few_step.Distillation(random_model(1))
+    given = batch(teacher)
+    few_step.distillation_loss(teacher)(model, *given).backward()
+    found = model.student.patch_out.weight.grad.clone()
+    model.zero_grad()
+    x0 = few_step.consistency(model.student, given[0], given[1], *GIVEN)
+    few_step.pseudo_huber(x0 - given[2]).mean().backward()
+    torch.testing.assert_close(found, model.student.patch_out.weight.grad, atol=1e-6, rtol=1e-4)
+
+
+def test_student_and_heads_each_get_their_own_gradient():
+    teacher = random_model().requires_grad_(False)
+    model = few_step.Distillation(random_model(1))
+    loss = few_step.distillation_loss(teacher)
+    given = batch(teacher)
+    loss(model, *given).backward()
+    heads = [p.grad.clone() for p in model.heads.parameters()]
+    assert all(p.grad is None for p in teacher.parameters())
+    assert sum(g.abs().sum() for g in heads) > 0
+    model.zero_grad()
+    x0 = few_step.consistency(model.student, given[0], given[1], *GIVEN).detach()
+    pairs = [loss.features(x, *given[4:]) for x in (given[3], x0)]
+    judged = sum(
+        torch.relu(1 - head(real)).mean() + torch.relu(1 + head(fake)).mean()
+        for head, real, fake in zip(model.heads, *pairs, strict=True)
+    )
+    judged.backward()
+    for found, p in zip(heads, model.heads.parameters(), strict=True):
+        torch.testing.assert_close(found, p.grad, atol=1e-6, rtol=1e-4)
+
+
+def test_a_few_steps_bring_the_student_nearer_to_the_teachers_end():
+    teacher = random_model().requires_grad_(False)
+    model = few_step.Distillation(random_model())
+    loss = few_step.distillation_loss(teacher)
+    given = batch(teacher)
+    optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
+
+    def distance() -> float:
+        with torch.no_grad():
+            return float((few_step.consistency(model.student, given[0], given[1], *GIVEN) - given[2]).square().mean())
+
+    before = distance()
+    for _ in range(25):
+        optimizer.zero_grad()
+        loss(model, *given).backward()
+        optimizer.step()
+    assert distance() < 0.7 * before
+    assert not any(block._forward_hooks for block in teacher.blocks)
+
+
+class Asked:
+    """Stands for DiffusionBatches, without the emoji."""
+
+    size, alphas_cumprod = 4, pipeline.alphas_cumprod()
+    x0 = torch.randn(4, 12, 8, 8, generator=torch.Generator().manual_seed(9))
+
+    def __call__(self, step):
+        t = torch.tensor([5, 300, 700, 999])
+        alpha = self.alphas_cumprod[t].view(-1, 1, 1, 1)
+        while True:
+            eps = torch.randn(self.x0.shape)
+            x_t, v = (
+                alpha.sqrt() * self.x0 + (1 - alpha).sqrt() * eps,
+                alpha.sqrt() * eps - (1 - alpha).sqrt() * self.x0,
+            )
+            yield x_t, v, t, *GIVEN
+
+
+def test_batches_are_points_of_trajectories_with_their_ends():
+    teacher = random_model()
+    stream = few_step.TrajectoryBatches(teacher, Asked(), "cpu")(3)
+    assert inspect.isgenerator(stream)
+    seen: set[int] = set()
+    for x_t, t, end, real, t_seen, eps, *given in (next(stream) for _ in range(8)):
+        assert x_t.shape == end.shape == eps.shape == (4, 12, 8, 8)
+        assert [part.shape for part in given] == [part.shape for part in GIVEN]
+        torch.testing.assert_close(real, Asked.x0, atol=1e-4, rtol=1e-4)
+        assert 0 < t_seen.min() and t_seen.max() < 1000
+        seen |= set(t.tolist())
+        if (t == 999).any():  # a start is noise, and the teacher leads it to the end
+            start = t == 999
+            expected = few_step.trajectory(teacher, x_t[start], *(part[start] for part in given))[1]
+            assert (expected - end[start]).square().mean() < 0.02 * end[start].square().mean()
+    assert seen <= set(few_step.STUDENT_TIMES) and len(seen) > 2
