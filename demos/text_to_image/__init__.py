@@ -11,7 +11,18 @@ from pathlib import Path
 import gradio as gr
 
 from demos import _shell
-from demos.text_to_image import _compare, _controls, _inside, _measure, _parts, _text, _views
+from demos.text_to_image import (
+    _architectures,
+    _compare,
+    _controls,
+    _gallery,
+    _inside,
+    _limits,
+    _measure,
+    _parts,
+    _text,
+    _views,
+)
 from demos.text_to_image._download import run_download
 from demos.text_to_image._measure import run_measure
 from demos.text_to_image._settings import Settings, trace
@@ -33,7 +44,7 @@ __all__ = [
 ]
 ID, ORDER = "text_to_image", 20
 HERE = Path(__file__).parent
-INNER = (("compare", _compare),)
+INNER = (("compare", _compare), ("architectures", _architectures), ("gallery", _gallery), ("limits", _limits))
 TEXT = {lang: _text.TEXT[lang] | {k: v for _, part in INNER for k, v in part.TEXT[lang].items()} for lang in _text.TEXT}
 VIEWS = ("steps", "latent", "words", "guidance", "text")
 PREVIEW_SECONDS = 0.1
@@ -64,11 +75,12 @@ def run_draw(lang: str, *values: object) -> Iterator[tuple[Step, str, str]]:
     shown = 0.0
     for step in settings.run():
         if step.i == step.n:
-            pictures = _parts.pictures(step.x_t, settings.model)
+            pictures = _parts.finished(step, settings.model)
             yield step, _views.stage(lang, settings, pictures), settings.json()
         elif time.monotonic() - shown > PREVIEW_SECONDS:
-            pictures = _parts.pictures(step.x0, settings.model)
-            yield step, _views.stage(lang, settings, pictures, (step.i, step.n)), settings.json()
+            pictures = _parts.previews(step.x0, settings.model)
+            forming = gr.skip() if pictures is None else _views.stage(lang, settings, pictures, (step.i, step.n))
+            yield step, forming, gr.skip()
             shown = time.monotonic()
 
 
