@@ -13,6 +13,7 @@ from demos import _i18n, _shell
 from demos.text_to_image import _parts, _views
 from demos.text_to_image._download import run_download
 from genmodels import registry
+from genmodels.text_to_image.settings import SETTINGS
 
 STYLES = ("any", "twemoji", "openmoji", "openmoji-line", "fluent-3d", "fluent-flat", "noto", "noto-v1", "emojione")
 
@@ -47,7 +48,9 @@ def build(ctx: _shell.Context, pick: str) -> Board:
     with gr.Accordion(ctx.t("more"), open=False):
         steps = ctx.control("steps", gr.Slider(1, _parts.STEPS_MAX, 20, step=1, label=ctx.t("steps")))
         guidance = ctx.control("guidance", gr.Slider(0, _parts.GUIDANCE_MAX, 3, step=0.5, label=ctx.t("guidance")))
-        kinds = [(ctx.t(f"scheduler.{s}"), s) for s in dict.fromkeys(sum(_parts.SCHEDULERS.values(), ()))]
+        kinds = [
+            (ctx.t(f"scheduler.{s}"), s) for s in dict.fromkeys(s for own in SETTINGS.values() for s in own.schedulers)
+        ]
         scheduler = ctx.control("scheduler", gr.Dropdown(kinds, value="ddim", label=ctx.t("scheduler")))
         negative = ctx.control("negative", gr.Textbox("", label=ctx.t("negative")))
         count = ctx.control("count", gr.Slider(1, _parts.COUNT_MAX, 1, step=1, label=ctx.t("count")))
@@ -55,29 +58,34 @@ def build(ctx: _shell.Context, pick: str) -> Board:
         _fetch(ctx)
     parts = _parts.Parts(prompt, negative, style, seed, steps, guidance, scheduler, model)
     values = [prompt, negative, style, seed, steps, guidance, scheduler, model, count]
-    model.input(_fitting, model, scheduler, queue=False, api_visibility="private")
+    model.input(_fitting, model, [steps, guidance, scheduler], queue=False, api_visibility="private")
     triggers = [prompt.input, negative.input, style.input, seed.change, guidance.input, count.input]
     return Board(parts, values, triggers, live, start, stop, status)
 
 
 def _models(ctx: _shell.Context) -> list[tuple[Any, str]]:
     """The models that can draw here, with their names."""
-    found = [
-        card.id for card in registry.cards(ctx.topic.ID) if "generate" in card.can and not registry.unavailable(card)
-    ]
-    return [(ctx.t(f"model.{id}"), id) for id in found if id in _parts.SCHEDULERS]
+    return [(ctx.t(f"model.{card.id}"), card.id) for card in _drawing(ctx) if not registry.unavailable(card)]
 
 
-def _fitting(model: str) -> dict[str, Any]:
-    """The schedulers of a model, its first one chosen."""
-    fits = _parts.SCHEDULERS.get(model, ())
-    return gr.update(value=fits[0]) if fits else gr.skip()
+def _drawing(ctx: _shell.Context) -> list[registry.ModelCard]:
+    """Every model that draws from a prompt, whether it can run here or not."""
+    return [card for card in registry.cards(ctx.topic.ID) if "generate" in card.can and card.id in SETTINGS]
+
+
+def _fitting(model: str) -> list[Any]:
+    """Steps, guidance and scheduler as the model is meant to be used."""
+    own = SETTINGS.get(model)
+    return [own.steps, own.guidance_scale, own.scheduler] if own else [gr.skip()] * 3
 
 
 def _fetch(ctx: _shell.Context) -> None:
     """Published models that are not here: why, and a button that downloads one."""
     reasons = gr.HTML()
-    absent = [c.id for c in registry.cards(ctx.topic.ID) if "generate" in c.can and c.id not in _parts.EMBEDDED]
+    published = [card.id for card in _drawing(ctx) if card.id not in _parts.EMBEDDED]
+    ctx.on_show(lambda lang: _views.unavailable(lang, _absent(lang, published)), [], [reasons])
+    wanting = {id: registry.unavailable(registry.card(id)) for id in published}
+    absent = [id for id, reason in wanting.items() if reason and reason.code == "not_downloaded"]
     if not absent:
         return
     which = gr.Dropdown([(ctx.t(f"model.{id}"), id) for id in absent], value=absent[0], label=ctx.t("published"))
@@ -85,7 +93,6 @@ def _fetch(ctx: _shell.Context) -> None:
         start, stop = gr.Button(ctx.t("download"), size="sm"), gr.Button(ctx.shell("stop"), size="sm")
     status, arriving = gr.HTML(), gr.HTML()
     ctx.run(start, stop, run_download, [which], [arriving], status)
-    ctx.on_show(lambda lang: _views.unavailable(lang, _absent(lang, absent)), [], [reasons])
 
 
 def _absent(lang: str, ids: Sequence[str]) -> list[tuple[str, str]]:

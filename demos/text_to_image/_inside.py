@@ -16,8 +16,8 @@ from demos._i18n import fill
 from demos._plots import Plot
 from demos.text_to_image import _parts
 from demos.text_to_image._settings import Trace, trace
-from demos.text_to_image._views import text
-from genmodels import images
+from demos.text_to_image._views import model_name, text
+from genmodels import images, registry
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,7 +39,7 @@ def views(lang: str, found: Trace) -> list[str]:
 def steps(lang: str, found: Trace) -> str:
     """Both rows of the strip, the chosen step enlarged, and the schedule with its point."""
     model, n = found.settings.model, len(found.t)
-    noisy, clean = frames(_parts.pictures(found.states, model)), frames(_parts.pictures(found.x0, model))
+    noisy, clean = frames(found.states, model), frames(found.x0, model)
     thumbs = "".join(
         f'<li data-i="{i}"><img alt="" src="{a}"><img alt="" src="{b}"><span>{i}</span></li>'
         for i, (a, b) in enumerate(zip(noisy, clean, strict=True), 1)
@@ -59,9 +59,8 @@ def steps(lang: str, found: Trace) -> str:
 
 def schedule(lang: str, found: Trace) -> str:
     """alpha and sigma over the time of training, this run's steps on them, and the chosen one."""
-    from genmodels.text_to_image import pipeline
-
-    kept = pipeline.alphas_cumprod()
+    settings = found.settings
+    kept = registry.load(settings.model).new_scheduler(settings.scheduler).alphas_cumprod
     plot = Plot((0, 1000), (0, 1.05), text(lang, "schedule_x"), "", width=420, height=230)
     every = range(0, 1000, 25)
     plot.line([(t, float(kept[t].sqrt())) for t in every], "known")
@@ -82,7 +81,7 @@ def latent(lang: str, found: Trace) -> str:
         for key, latents in (("latent_state", found.states), ("latent_x0", found.x0))
     )
     c, h, w = found.x0.shape[1:]
-    says = text(lang, "latent_says", c=c, h=h, w=w, times=(3 * 64 * h * w) // (c * h * w))
+    says = text(lang, "latent_says", c=c, h=h, w=w, times=3 * registry.load(found.settings.model).factor ** 2 // c)
     return _view(lang, n, f'<div class="ti-pair">{cells}</div><p class="ti-says">{escape(says)}</p>')
 
 
@@ -102,13 +101,13 @@ def words(lang: str, found: Trace) -> str:
     """For the phrase and each word, where the picture's 16 tokens look at it: per step, per layer."""
     from genmodels.text_to_image import text as encoder
 
-    n, layers = found.attention.shape[:2]
     read = encoder.words(found.settings.prompt)
-    if not read:
-        return f'<p class="ti-says">{escape(text(lang, "words_empty"))}</p>'
+    if not read or found.attention is None:
+        return f'<p class="ti-says">{escape(text(lang, "words_hub" if read else "words_empty"))}</p>'
+    n, layers = found.attention.shape[:2]
     labels = [text(lang, "word_phrase"), *read]
     shares = found.attention[:, :, 1 : 1 + len(labels)]  # (n, layers, tokens, 16)
-    pictures = frames(_parts.pictures(found.x0, found.settings.model))
+    pictures = frames(found.x0, found.settings.model)
     data = base64.b64encode((shares * 255).round().byte().numpy().tobytes()).decode()
     side = round(shares.shape[-1] ** 0.5)
     cells = "".join(
@@ -118,7 +117,7 @@ def words(lang: str, found: Trace) -> str:
         for i, label in enumerate(labels)
     )
     layer = (
-        f'<label class="ti-layer">{escape(text(lang, "layer"))} <input type="range" data-layer min="0" max="{layers}" '
+        f'<label class="ti-layer">{escape(text(lang, "layer"))} <input type="range" data-layer="1" min="0" max="{layers}" '
         f'value="0" step="1"><output data-all="{escape(text(lang, "layer_all"))}">{escape(text(lang, "layer_all"))}'
         "</output></label>"
     )
@@ -131,15 +130,16 @@ def words(lang: str, found: Trace) -> str:
 
 def guidance(lang: str, found: Trace) -> str:
     """The two predictions that guidance combines, their difference, and where it leads, at the chosen step."""
-    empty, given = (_parts.pictures(part, found.settings.model) for part in found.pair)
+    model = found.settings.model
+    empty, given, guided = (_decoded(part, model) for part in (*found.pair, found.x0))
     pictures = {
         "guidance_empty": empty,
         "guidance_text": given,
         "guidance_difference": (given - empty).clamp(-1, 1),
-        "guidance_guided": _parts.pictures(found.x0, found.settings.model),
+        "guidance_guided": guided,
     }
-    cells = [_framed(lang, key, frames(shown)) for key, shown in pictures.items()]
-    says = text(lang, "guidance_says", w=found.settings.guidance)
+    cells = [_framed(lang, key, _uris(shown)) for key, shown in pictures.items()]
+    says = text(lang, "guidance_says", w=found.settings.guidance, model=model_name(lang, model))
     return _view(
         lang, len(found.t),
         f'<div class="ti-guidance">{"".join(cells)}</div>'
@@ -163,12 +163,22 @@ def tokens(lang: str, found: Trace) -> str:
     return f'{_shell.measure_table(lang, rows, head)}<p class="ti-says">{escape(text(lang, "tokens_says"))}</p>'
 
 
-def frames(pictures: Tensor) -> list[str]:
-    """Addresses of pictures (n, 3, H, W) for a strip: at most 128 pixels a side, and lossy, as many are sent."""
+def frames(latents: Tensor, model: str) -> list[str]:
+    """Addresses of the decoded pictures of latents (n, C, H, W), for a strip."""
+    return _uris(_decoded(latents, model))
+
+
+def _decoded(latents: Tensor, model: str) -> Tensor:
+    """Pictures (n, 3, H, W) of many states, by the quickest decoder, at most 128 pixels a side."""
     from torch.nn.functional import interpolate
 
-    if pictures.shape[-1] > FRAME:
-        pictures = interpolate(pictures, FRAME, mode="area")
+    found = _parts.previews(latents, model)
+    pictures = _parts.pictures(latents, model) if found is None else found
+    return interpolate(pictures, FRAME, mode="area") if pictures.shape[-1] > FRAME else pictures
+
+
+def _uris(pictures: Tensor) -> list[str]:
+    """Addresses of pictures (n, 3, H, W), lossy as many are sent."""
     return [_uri(images.to_pil(one), "WEBP") for one in pictures]
 
 
@@ -212,7 +222,7 @@ def _view(lang: str, n: int, body: str, below: str = "") -> str:
     play, label = escape(text(lang, "play")), escape(text(lang, "step"))
     return (
         f'<div class="ti-view" data-n="{n}">{body}<div class="ti-scrub">'
-        f'<button type="button" data-play aria-label="{play}" title="{play}">▶</button>'
-        f'<label>{label} <input type="range" data-step min="1" max="{n}" value="{n}" step="1"></label>'
+        f'<button type="button" data-play="1" aria-label="{play}" title="{play}">▶</button>'
+        f'<label>{label} <input type="range" data-step="1" min="1" max="{n}" value="{n}" step="1"></label>'
         f'<output data-of="{n}">{n} / {n}</output></div>{below}</div>'
     )

@@ -15,14 +15,13 @@ import gradio as gr
 from genmodels import images, registry
 from genmodels.errors import Refusal, in_range
 from genmodels.step import Step
+from genmodels.text_to_image.settings import SETTINGS
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 TEACHER, FEWSTEP = EMBEDDED = "emoji-diffusion", "emoji-fewstep"
-# Those that fit: LCM's scheduler jumps to the end and back, which only a network distilled for it takes well.
-SCHEDULERS = {TEACHER: ("ddim", "euler", "dpm++", "heun"), FEWSTEP: ("lcm",)}
-STEPS_MAX, FEWSTEP_MAX, GUIDANCE_MAX, COUNT_MAX, BATCH_MAX = 50, 8, 20.0, 8, 32
+STEPS_MAX, GUIDANCE_MAX, COUNT_MAX, BATCH_MAX = 50, 20.0, 8, 32
 
 
 @dataclass(frozen=True)
@@ -52,15 +51,15 @@ def draw(
     noise: Tensor | None = None,
     attend: Any = None,
 ) -> Iterator[Step]:
-    """`pipeline.sample` for the page: Steps of latents (B, 12, 8, 8), every value checked against the page's limits.
+    """`pipeline.sample` for the page: Steps of latents (B, C, H, W), every value checked against the page's limits.
 
-    prompts: 1 to 32 texts; model: one of SCHEDULERS, with a scheduler that fits it. Raises Refusal.
+    prompts: 1 to 32 texts; model: one of SETTINGS, with a scheduler that fits it. Raises Refusal.
     """
     from genmodels.text_to_image import pipeline
 
-    if model not in SCHEDULERS:
+    if model not in SETTINGS:
         raise Refusal("choice", f"{model!r} is no model of this page", name="model", value=str(model)[:40])
-    if scheduler not in SCHEDULERS[model]:
+    if scheduler not in SETTINGS[model].schedulers:
         says = f"scheduler {scheduler!r} does not fit {model}"
         raise Refusal("choice", says, name="scheduler", value=str(scheduler)[:40])
     for text in (*prompts, negative):
@@ -84,12 +83,25 @@ def draw(
 
 
 def last(steps: Iterator[Step]) -> Tensor:
-    """The latents (B, 12, 8, 8) that a run ends with."""
+    """The latents (B, C, H, W) that a run ends with."""
     return deque(steps, maxlen=1)[0].x_t
 
 
+def finished(step: Step, model: str) -> Tensor:
+    """The pictures (B, 3, H, W) in [-1, 1] of a run's last Step, on the CPU."""
+    from genmodels.text_to_image import pipeline
+
+    return pipeline.pictures(registry.load(model), step).cpu()
+
+
+def previews(latents: Tensor, model: str) -> Tensor | None:
+    """As `pictures`, by the model's quickest decoder; None where it has none."""
+    found = registry.load(model).preview(latents)
+    return None if found is None else found.cpu()
+
+
 def pictures(latents: Tensor, model: str = TEACHER) -> Tensor:
-    """Latents (B, 12, 8, 8) of a Step -> pictures (B, 3, 64, 64) in [-1, 1] on the CPU."""
+    """Latents (B, C, H, W) of a Step -> pictures (B, 3, H, W) in [-1, 1] on the CPU."""
     from genmodels.text_to_image import pipeline
 
     return pipeline.decode(registry.load(model), latents).cpu()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,13 @@ from demos.text_to_image import _parts
 from genmodels import registry
 from genmodels.errors import Refusal, in_range
 from genmodels.step import Step
+from genmodels.text_to_image.settings import SETTINGS
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 TEACHER, FEWSTEP = _parts.TEACHER, _parts.FEWSTEP
-FEWSTEP_STEPS, LIVE_STEPS = 4, 8
+LIVE_STEPS = 8
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Settings:
         for name in ("prompt", "negative", "style", "scheduler", "model"):
             if not isinstance(given[name], str):
                 raise Refusal("choice", f"{name} must be a text", name=name, value=str(given[name])[:40])
-        if given["model"] not in _parts.SCHEDULERS:
+        if given["model"] not in SETTINGS:
             raise Refusal("unknown_model", f"there is no model {given['model'][:60]!r} here", id=given["model"][:60])
         for name, low, high in (("seed", 0, SEED_MAX), ("steps", 1, _parts.STEPS_MAX), ("count", 1, _parts.COUNT_MAX)):
             if in_range(name, given[name], low, high) != int(given[name]):
@@ -73,17 +75,20 @@ class Settings:
         return json.dumps(asdict(self))
 
     def fitting(self) -> Settings:
-        """With a scheduler that fits the model, and for the distilled model its guidance: folded in, so none."""
-        fits = _parts.SCHEDULERS[self.model]
-        scheduler = self.scheduler if self.scheduler in fits else fits[0]
-        folded = self.model == FEWSTEP
-        steps = min(self.steps, _parts.FEWSTEP_MAX) if folded else self.steps
-        return replace(self, scheduler=scheduler, steps=steps, guidance=1.0 if folded else self.guidance)
+        """What does not fit the model put right; distilled models have guidance folded in, so they get none."""
+        own = SETTINGS[self.model]
+        return replace(
+            self,
+            style=self.style if self.model in _parts.EMBEDDED else "any",
+            steps=min(self.steps, own.max_steps),
+            guidance=self.guidance if own.guided else 1.0,
+            scheduler=self.scheduler if self.scheduler in own.schedulers else own.scheduler,
+        )
 
     def live(self) -> Settings:
         """The quick way to nearly the same picture: the distilled model where it is, else the teacher in 8 steps."""
         if has_fewstep():
-            return replace(self, model=FEWSTEP, steps=FEWSTEP_STEPS).fitting()
+            return replace(self, model=FEWSTEP, steps=SETTINGS[FEWSTEP].steps).fitting()
         return replace(self, model=TEACHER, steps=LIVE_STEPS, scheduler="dpm++")
 
     def teacher(self) -> Settings:
@@ -106,8 +111,8 @@ class Settings:
         )
 
     def pictures(self) -> Tensor:
-        """The finished pictures (count, 3, 64, 64) in [-1, 1]."""
-        return _parts.pictures(_parts.last(self.run()), self.model)
+        """The finished pictures (count, 3, H, W) in [-1, 1]."""
+        return _parts.finished(deque(self.run(), maxlen=1)[0], self.model)
 
     def snippet(self) -> str:
         """A short program that makes the same picture, pixel for pixel."""
@@ -128,7 +133,7 @@ steps = pipeline.sample(
 )
 for step in steps:
     print(f"step {{step.i}} of {{step.n}}")
-pictures = pipeline.decode(model, step.x_t)  # {self.count} x 3 x 64 x 64 in [-1, 1]
+pictures = pipeline.pictures(model, step)  # (B, 3, H, W) in [-1, 1]
 {"to_pil(pictures[0])" if self.count == 1 else "grid(pictures, 4)"}.save("picture.png")
 '''
 
@@ -137,9 +142,10 @@ pictures = pipeline.decode(model, step.x_t)  # {self.count} x 3 x 64 x 64 in [-1
 class Trace:
     """One drawing of one picture, with everything on the way to it.
 
-    states, x0: (n, 12, 8, 8) latents after each step, states in the scale of the variance-preserving process;
-    t, sigma: each step's; pair: the predictions (n, 12, 8, 8) without and with the text, where guidance combines two;
-    attention: (n, layers, tokens, 16), the mean over heads; token 0 is the sink, 1 the phrase, then the words.
+    states, x0: (n, C, H, W) latents after each step, states in the scale of the variance-preserving process;
+    t, sigma: each step's; pair: the predictions (n, C, H, W) without and with the text, where guidance combines two;
+    attention: (n, layers, tokens, 16), the mean over heads; token 0 is the sink, 1 the phrase, then the words. Only of
+    the embedded models.
     """
 
     settings: Settings
@@ -148,7 +154,7 @@ class Trace:
     t: list[float]
     sigma: list[float]
     pair: tuple[Tensor, Tensor] | None
-    attention: Tensor
+    attention: Tensor | None
 
 
 def trace(settings: Settings) -> Trace:
@@ -162,8 +168,8 @@ def trace(settings: Settings) -> Trace:
         return weights
 
     one = replace(settings, count=1)
-    steps = list(one.run(attend))
-    attention = torch.stack(seen).unflatten(0, (len(steps), -1))
+    steps = list(one.run(attend if settings.model in _parts.EMBEDDED else None))
+    attention = torch.stack(seen).unflatten(0, (len(steps), -1)) if seen else None
     pair = None
     if "x0_text" in steps[0].info:
         pair = tuple(torch.cat([step.info[key] for step in steps]).cpu() for key in ("x0_empty", "x0_text"))

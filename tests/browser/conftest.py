@@ -47,7 +47,8 @@ def visit(address: str, browser: Browser) -> Iterator[Visit]:
         page.on("websocket", lambda socket: faults.append(f"a socket to {socket.url}"))
         page.on("console", lambda said: faults.append(f"console: {said.text}") if said.type == "error" else None)
         page.on("pageerror", lambda error: faults.append(f"page error: {error}"))
-        page.goto(f"{address}/{query if 'tab=' in query else f'?tab={topic}&{query.lstrip("?")}'}")
+        asked = query if "tab=" in query else f"?tab={topic}&{query.removeprefix('?')}"
+        page.goto(f"{address}/{asked}")
         serving.filled(page, topic)
         return page
 
