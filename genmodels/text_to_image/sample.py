@@ -12,7 +12,11 @@ from genmodels.errors import Refusal
 from genmodels.text_to_image.settings import SETTINGS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
+
+    from genmodels.step import Step
 
 NAMES = sorted({name for settings in SETTINGS.values() for name in settings.schedulers})
 MODELS = [card.id for card in registry.cards("text_to_image") if "generate" in card.can]
@@ -32,6 +36,7 @@ MODELS = [card.id for card in registry.cards("text_to_image") if "generate" in c
 @click.option(
     "--size", type=click.IntRange(64, 1024), help="Height of a picture. Default: 256, or the model's if more."
 )
+@click.option("--large", is_flag=True, help="On to 256x256 by the upscaler emoji-upscaler.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="A .png file.")
 def command(
     prompt: str,
@@ -45,6 +50,7 @@ def command(
     negative: str,
     count: int,
     size: int | None,
+    large: bool,
     out: Path,
 ) -> None:
     """Draw PROMPT, in Portuguese, English or another of the text encoder's languages. Empty: any picture."""
@@ -53,7 +59,8 @@ def command(
     if out.suffix.lower() != ".png":
         raise Refusal("file_type", f"{out.name} must end in .png", name=out.name)
     model, own = load(id, download), SETTINGS[id]
-    last = None
+    if large and pipeline.picture_size(model) != 64:
+        raise Refusal("choice", f"--large enlarges pictures of 64x64, not those of {id}", value=id, name="large")
     stream = pipeline.sample(
         model,
         [prompt] * count,
@@ -64,12 +71,12 @@ def command(
         scheduler=scheduler or own.scheduler,
         negative=negative,
     )
-    for last in stream:
-        click.echo(f"\r{last.i}/{last.n}", nl=False, err=True)
-    click.echo(err=True)
+    last = end(stream)
     if flagged := sum(last.info.get("flagged", ())):
         click.echo(f"the model's safety checker made {flagged} of {count} blank", err=True)
-    save(pipeline.pictures(model, last), size or max(256, pipeline.picture_size(model)), out)
+    pictures = pipeline.pictures(model, last)
+    pictures = enlarged(pictures, prompt, seed) if large else pictures
+    save(pictures, size or max(256, pipeline.picture_size(model)), out)
     click.echo(str(out))
 
 
@@ -81,6 +88,22 @@ def load(id: str, download: bool) -> object:
             click.echo(f"\r{step.info['file']}: {step.i / 1e6:,.0f} of {step.n / 1e6:,.0f} MB", nl=False, err=True)
         click.echo(err=True)
     return registry.load(id)
+
+
+def end(stream: Iterator[Step]) -> Step:
+    """The last Step, with the progress shown on the way."""
+    for step in stream:
+        click.echo(f"\r{step.i}/{step.n}", nl=False, err=True)
+    click.echo(err=True)
+    return step
+
+
+def enlarged(pictures: Tensor, prompt: str, seed: int) -> Tensor:
+    """pictures (B, 3, 64, 64) of one prompt -> (B, 3, 256, 256), by the cascade's second stage."""
+    from genmodels.text_to_image import cascade
+
+    stream = cascade.upscale(registry.load("emoji-upscaler"), pictures, [prompt] * len(pictures), seed=seed)
+    return cascade.decode(end(stream).x_t)
 
 
 def save(pictures: Tensor, size: int, out: Path) -> None:

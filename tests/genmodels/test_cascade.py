@@ -221,3 +221,27 @@ def test_large_pictures_survive_packing():
     assert len(kept) == 3
     for picture, again in zip(pictures, kept, strict=True):
         np.testing.assert_array_equal(again, picture)
+
+
+def test_sample_command_goes_on_to_256(tmp_path, monkeypatch):
+    from click.testing import CliRunner
+    from torchvision.io import decode_image
+
+    from genmodels import registry
+    from genmodels.text_to_image import sample
+    from genmodels.text_to_image.denoiser import EmojiTransformer2DModel
+
+    autoencoder = PatchAutoencoder(width=32, latents_mean=(0.0,) * 12, latents_std=(1.0,) * 12)
+    painter = pipeline.EmojiPipeline(autoencoder, EmojiTransformer2DModel(dim=32, num_layers=2, num_heads=2)).eval()
+    loaded = {"emoji-diffusion": painter, "emoji-upscaler": tiny(std=0.3)}
+    monkeypatch.setattr(registry, "load", loaded.__getitem__)
+
+    def draw(name, *more):
+        out = str(tmp_path / name)
+        done = CliRunner().invoke(sample.command, ["gato", "--steps", "1", "--size", "256", "--out", out, *more])
+        assert done.exit_code == 0, done.output
+        return decode_image(out)
+
+    plain, large = draw("a.png"), draw("b.png", "--large")
+    assert plain.shape == large.shape == (3, 256, 256)
+    assert large.float().diff(dim=2).abs().mean() > 2 * plain.float().diff(dim=2).abs().mean()
