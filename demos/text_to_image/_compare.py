@@ -242,14 +242,20 @@ def _build_walk(ctx: _shell.Context, a: list) -> gr.Textbox:
             kinds = [(ctx.t("compare.walk_prompts"), "prompts"), (ctx.t("compare.walk_seeds"), "seeds")]
             between = ctx.control("cmp_walk", gr.Radio(kinds, value="prompts", label=ctx.t("compare.walk_kind")))
             target = ctx.control("cmp_to", gr.Textbox(None, label=ctx.t("compare.walk_prompt")))
-            seed = ctx.control(
-                "cmp_seed",
-                gr.Number(8, precision=0, minimum=0, maximum=_shell.SEED_MAX, label=ctx.t("compare.walk_seed")),
+            number = gr.Number(
+                8, precision=0, minimum=0, maximum=_shell.SEED_MAX, label=ctx.t("compare.walk_seed"), visible=False
             )
+            seed = ctx.control("cmp_seed", number)
             frames = ctx.control("cmp_frames", gr.Slider(*FRAMES, 16, step=4, label=ctx.t("compare.walk_frames")))
             start, stop, status = _buttons(ctx, ctx.t("compare.walk_run"))
+    ctx.live([between.change], _ends, [between], [target, seed])
     ctx.run(start, stop, run_walk, [between, target, seed, frames, *a], [out], status, "text_to_image_walk")
     return target
+
+
+def _ends(lang: str, between: str) -> list[dict[str, Any]]:
+    """Only the end that the walk goes to: the prompt or the seed."""
+    return [gr.update(visible=between == "prompts"), gr.update(visible=between == "seeds")]
 
 
 def _build_edit(ctx: _shell.Context, a: list) -> gr.Textbox:
@@ -279,7 +285,7 @@ def _build_edit(ctx: _shell.Context, a: list) -> gr.Textbox:
 def _pictures(id: str, height: int = 300) -> gr.HTML:
     """Where a comparison's pictures stand, with its script and styles."""
     script, styles = ((HERE / f"compare.{kind}").read_text(encoding="utf-8") for kind in ("js", "css"))
-    return gr.HTML(elem_id=id, min_height=height, js_on_load=script, css_template=styles)
+    return gr.HTML(elem_id=id, min_height=height, padding=False, js_on_load=script, css_template=styles)
 
 
 def _buttons(ctx: _shell.Context, label: Any) -> tuple[gr.Button, gr.Button, gr.HTML]:

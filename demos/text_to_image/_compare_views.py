@@ -37,7 +37,7 @@ def waiting(lang: str) -> str:
     return f'<div class="ti-wait">{escape(text(lang, "wait"))}</div>'
 
 
-def row(pictures: Sequence[Tensor], labels: Sequence[str], kind: str = "ti-three") -> str:
+def row(pictures: Sequence[Tensor], labels: Sequence[str], kind: str = "ti-three ti-same") -> str:
     """Pictures (3, H, W) side by side; their captions are also their alternative texts."""
     cells = (
         f"<figure>{_parts.picture(one, label, SIZE)}<figcaption>{escape(label)}</figcaption></figure>"
@@ -157,7 +157,7 @@ def player(lang: str, pictures: Sequence[Tensor], ends: tuple[str, str]) -> str:
     return (
         f'<div class="ti-player"><img class="ti-smooth" width="{SIZE}" height="{SIZE}" alt="{alt.replace("{i}", "1")}" '
         f'data-alt="{alt}" data-walk="{address}" src="{address.split(" ", 1)[0]}"><div class="ti-bar">'
-        f'<button type="button" data-play aria-pressed="false" aria-label="{play}" title="{play}">▶❚❚</button>'
+        f'<button type="button" data-play aria-pressed="false" aria-label="{play}" title="{play}"></button>'
         f'<label><input type="range" data-frame min="1" max="{count}" value="1" step="1" aria-label="{frame}"></label>'
         f"<output>1 / {count}</output>"
         f'<a href="data:image/gif;base64,{file}" download="genlab-walk.gif">{escape(text(lang, "walk_gif"))}</a></div>'
