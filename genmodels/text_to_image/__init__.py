@@ -10,6 +10,7 @@ from genmodels.weights import Embedded
 
 if TYPE_CHECKING:
     from genmodels.text_to_image.autoencoder import PatchAutoencoder
+    from genmodels.text_to_image.judge import PictureEncoder
     from genmodels.text_to_image.pipeline import EmojiPipeline
 
 DATA = "emoji in eight styles: Twemoji, OpenMoji (colour, line), Fluent (3D, flat), Noto, Noto v1, EmojiOne"
@@ -55,3 +56,21 @@ def emoji_diffusion(folder: Path) -> EmojiPipeline:
 
 
 from genmodels.text_to_image import published as published  # noqa: E402  (listed after the embedded ones)
+
+
+@register(
+    ModelCard(
+        id="emoji-clip",
+        topic="text_to_image",
+        can=frozenset({"embed"}),
+        weights=Embedded("emoji-clip"),
+        params=2_159_041,
+        license=LICENSE,
+        source="arXiv:2103.00020",
+        data=DATA,
+    )
+)
+def emoji_clip() -> PictureEncoder:
+    from genmodels.text_to_image.judge import PictureEncoder
+
+    return PictureEncoder()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from genmodels import evaluate, registry
+from genmodels import evaluate, registry, weights
 from genmodels.data import emoji
 from genmodels.text_to_image.autoencoder import PatchAutoencoder
 from genmodels.text_to_image.batches import DiffusionBatches, velocity_loss
@@ -59,8 +60,10 @@ def mean_loss(model: EmojiTransformer2DModel, stream: DiffusionBatches, count: i
     return round(float(np.mean(losses)), 4)
 
 
-def measure() -> dict[str, Any]:
-    """Every figure: the autoencoder's round trip and the denoiser's loss."""
+def measure(count: int = 500) -> dict[str, Any]:
+    """Every figure: the autoencoder's round trip, the denoiser's loss, and what the judge says of `count` pictures of
+    each sampler, language and side (see alignment.measure) where there is a judge."""
+    from genmodels.text_to_image import alignment
     from genmodels.text_to_image.train import picture_encoder, psnr
 
     data = emoji.load()
@@ -73,11 +76,49 @@ def measure() -> dict[str, Any]:
             for side, number in SIDES.items()
         },
         "denoiser": held_out_loss(model.transformer, model.autoencoder, data, picture_encoder()),
+        "alignment": alignment.measure(count, data),
     }
 
 
+def write(figures: dict[str, Any]) -> None:
+    """Each figure into the card of the model that it measures: as "metrics", and a sampler's rows by side and name."""
+    from genmodels.text_to_image.alignment import SAMPLERS
+
+    judged = figures["alignment"]
+    metrics: dict[str, dict[str, Any]] = {
+        "emoji-autoencoder": dict(figures["autoencoder"]),
+        "emoji-diffusion": dict(figures["denoiser"]),
+        "emoji-judge": dict(judged["judge"]),
+    }
+    for side in SIDES:
+        for name, row in judged.get(side, {}).items():
+            id = SAMPLERS[name].model if name in SAMPLERS else "emoji-judge"
+            metrics.setdefault(id, {}).setdefault(side, {})[name] = row
+    for id, found in metrics.items():
+        weights.write_card(id, metrics=found)
+
+
 @click.command()
+@click.option("--count", type=click.IntRange(70, 775), default=500, show_default=True, help="Pictures a row.")
+@click.option("--write", "write_cards", is_flag=True, help="Write the figures into the models' cards.")
+@click.option("--sheet", type=click.Path(dir_okay=False, path_type=Path), help="Draw the sheet of 64 prompts instead.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
-def command(as_json: bool) -> None:
-    """Held-out figures of the emoji models."""
-    evaluate.show(measure(), as_json)
+def command(count: int, write_cards: bool, sheet: Path | None, as_json: bool) -> None:
+    """Held-out figures of the emoji models, or their contact sheet."""
+    if sheet is not None:
+        from genmodels.text_to_image.sheet import draw
+
+        draw(sheet)
+        click.echo(str(sheet))
+        return
+    figures = measure(count)
+    if write_cards:
+        write(figures)
+    evaluate.show(figures, as_json)
+
+
+def markdown() -> str:
+    """README's figures of this topic, from the cards."""
+    from genmodels.text_to_image import report
+
+    return report.markdown()

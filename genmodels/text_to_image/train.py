@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import torch
 from safetensors import safe_open
@@ -15,7 +16,7 @@ from torch.nn import functional as F
 from genmodels import registry, train, weights
 from genmodels.data import emoji
 from genmodels.step import Step
-from genmodels.text_to_image import pipeline
+from genmodels.text_to_image import judge_train, pipeline
 from genmodels.text_to_image.autoencoder import PatchAutoencoder, spread
 from genmodels.text_to_image.batches import NO_PHRASE, DiffusionBatches, velocity_loss
 from genmodels.text_to_image.denoiser import EmojiTransformer2DModel
@@ -210,5 +211,6 @@ def write_autoencoder(model: PatchAutoencoder, data: emoji.Emoji, trained: Train
 
 RECIPES: dict[str, Callable[[Budget], Iterator[Step]]] = {
     "emoji-autoencoder": autoencoder,
+    "emoji-clip": partial(judge_train.recipe, "emoji-clip"),
     "emoji-diffusion": diffusion,
 }
