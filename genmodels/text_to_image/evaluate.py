@@ -26,11 +26,11 @@ def held_out_loss(
     model: EmojiTransformer2DModel,
     autoencoder: PatchAutoencoder,
     data: emoji.Emoji,
-    clip: nn.Module | None = None,
+    clip: nn.Module,
     count: int = 320,
 ) -> dict[str, float]:
-    """Mean square error of v by side of the split and by language, captions never dropped; and, with the picture
-    encoder `clip`, where the picture's own vector stands for the caption.
+    """Mean square error of v by side of the split and by language, captions never dropped; and where the vector
+    that the picture encoder `clip` gives the picture stands for its caption.
 
     The same `count` pictures, captions, noise and times of each side at each call, so that figures of different
     checkpoints compare.
@@ -41,9 +41,8 @@ def held_out_loss(
         stream = DiffusionBatches(data, variants(data, autoencoder, split, copies=False), 64, no_caption=0.0)
         for language in LANGUAGES:
             figures[f"loss_{side}_{language}"] = mean_loss(model, stream, count, language)
-        if clip is not None:
-            stream.pictures, stream.share = picture_vectors(data, clip, split, copies=False), 1.0
-            figures[f"loss_{side}_picture"] = mean_loss(model, stream, count, LANGUAGES[0])
+        stream.pictures, stream.share = picture_vectors(data, clip, split, copies=False), 1.0
+        figures[f"loss_{side}_picture"] = mean_loss(model, stream, count, LANGUAGES[0])
     return figures
 
 
@@ -64,7 +63,7 @@ def measure(count: int = 500) -> dict[str, Any]:
     """Every figure: the autoencoder's round trip, the denoiser's loss, and what the judge says of `count` pictures of
     each sampler, language and side (see alignment.measure) where there is a judge."""
     from genmodels.text_to_image import alignment
-    from genmodels.text_to_image.train import picture_encoder, psnr
+    from genmodels.text_to_image.train import psnr
 
     data = emoji.load()
     model = registry.load("emoji-diffusion", "cpu")
@@ -75,7 +74,7 @@ def measure(count: int = 500) -> dict[str, Any]:
             f"psnr_db_{side}": round(psnr(model.autoencoder, pictures[split == number][:400]), 2)
             for side, number in SIDES.items()
         },
-        "denoiser": held_out_loss(model.transformer, model.autoencoder, data, picture_encoder()),
+        "denoiser": held_out_loss(model.transformer, model.autoencoder, data, registry.load("emoji-clip", "cpu")),
         "alignment": alignment.measure(count, data),
     }
 

@@ -56,8 +56,6 @@ class Distillation(nn.Module):
 
 def recipe(budget: Budget) -> Iterator[Step]:
     """Regression onto the ends of the teacher's guided trajectories, with an adversarial term; averaged weights."""
-    from genmodels.text_to_image.train import picture_encoder
-
     data = emoji.load()
     autoencoder = registry.load("emoji-autoencoder", "cpu")
     teacher = pipeline.EmojiPipeline.read(registry.folder(TEACHER)).transformer.requires_grad_(False).eval()
@@ -68,8 +66,7 @@ def recipe(budget: Budget) -> Iterator[Step]:
         trained = Trained(**weights.read_card(ID)["trained"])
         budget = replace(budget, resume=False)
     train_set = variants(data, autoencoder)
-    clip = picture_encoder()
-    pictures = None if clip is None else picture_vectors(data, clip)
+    pictures = picture_vectors(data, registry.load("emoji-clip", "cpu"))
     model = Distillation(student)
     yield from train.fit(
         ID,

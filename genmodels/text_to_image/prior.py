@@ -28,7 +28,7 @@ from genmodels.text_to_image.latents import variants
 from genmodels.text_to_image.walk import slerp
 from genmodels.train import Budget, Trained
 
-PAIRS = 400_000
+PAIRS = 256_000
 BATCH = 256
 NO_CAPTION = 0.1
 RANKED = 100

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -16,14 +15,13 @@ from torch.nn import functional as F
 from genmodels import registry, train, weights
 from genmodels.data import emoji
 from genmodels.step import Step
-from genmodels.text_to_image import judge_train, pipeline
+from genmodels.text_to_image import cascade_train, judge_train, pipeline
 from genmodels.text_to_image.autoencoder import PatchAutoencoder, spread
 from genmodels.text_to_image.batches import NO_PHRASE, DiffusionBatches, velocity_loss
 from genmodels.text_to_image.denoiser import EmojiTransformer2DModel
 from genmodels.text_to_image.latents import picture_vectors, variants
 from genmodels.train import Budget, Trained
 
-log = logging.getLogger(__name__)
 AUTOENCODER_PICTURES = 20_400
 AUTOENCODER_BATCH = 12
 LATENT_NOISE = 0.1  # so that the decoder forgives the denoiser's small errors
@@ -61,8 +59,7 @@ def diffusion(budget: Budget) -> Iterator[Step]:
     data = emoji.load()
     autoencoder_ = registry.load("emoji-autoencoder", "cpu")
     train_set = variants(data, autoencoder_)
-    clip = picture_encoder()
-    pictures = None if clip is None else picture_vectors(data, clip)
+    pictures = picture_vectors(data, registry.load("emoji-clip", "cpu"))
     model = EmojiTransformer2DModel()
     trained = Trained()
     if budget.resume and not train.checkpoint("emoji-diffusion").is_file():
@@ -85,14 +82,6 @@ def diffusion(budget: Budget) -> Iterator[Step]:
         trained=trained,
     )
     write_diffusion(model, autoencoder_, data, trained, budget)
-
-
-def picture_encoder() -> torch.nn.Module | None:
-    """The model "emoji-clip", or None where it is not there yet: then there are captions alone, and the log says so."""
-    if all(card.id != "emoji-clip" for card in registry.cards("text_to_image")):
-        log.warning("emoji-clip is not there: the denoiser sees captions alone, no picture vectors")
-        return None
-    return registry.load("emoji-clip", "cpu")
 
 
 def export_checkpoint(budget: Budget) -> dict[str, object]:
@@ -130,7 +119,7 @@ def write_diffusion(
         params=sum(p.numel() for p in whole.parameters()),
         data=registry.card("emoji-diffusion").data,
         license=registry.card("emoji-diffusion").license,
-        held_out=held_out_loss(model, autoencoder_, data, picture_encoder()),
+        held_out=held_out_loss(model, autoencoder_, data, registry.load("emoji-clip", "cpu")),
     )
 
 
@@ -213,4 +202,5 @@ RECIPES: dict[str, Callable[[Budget], Iterator[Step]]] = {
     "emoji-autoencoder": autoencoder,
     "emoji-clip": partial(judge_train.recipe, "emoji-clip"),
     "emoji-diffusion": diffusion,
+    "emoji-upscaler": cascade_train.recipe,
 }
