@@ -19,6 +19,7 @@ from demos.text_to_image._settings import TEACHER, Settings
 from genmodels import registry
 from genmodels.errors import Refusal, in_range
 from genmodels.step import Step
+from genmodels.text_to_image.settings import SETTINGS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,7 +48,7 @@ def run_ab(
         began = time.monotonic()
         for step in _previewed(settings.run(), settings.model):
             if step.i == step.n:
-                pictures.append(_parts.pictures(step.x_t, settings.model)[0])
+                pictures.append(_parts.finished(step, settings.model)[0])
                 seconds.append(time.monotonic() - began)
             now = [*pictures, *step.info["preview"][:1]] if step.i < step.n else pictures
             show = step.i == step.n or len(step.info["preview"])
@@ -57,7 +58,8 @@ def run_ab(
 def run_grid(lang: str, *a: object) -> Iterator[tuple[Step, Any]]:
     """Every strength of guidance with every number of steps, row by row; yields (Step, HTML). a: as in `run_ab`."""
     settings = Settings.read(*a, 1)
-    settings = replace(settings, model=TEACHER).fitting() if settings.model == _parts.FEWSTEP else settings
+    if not SETTINGS[settings.model].guided:
+        settings = replace(settings, model=TEACHER).fitting()
     axes = GRID_STEPS, GRID_GUIDANCE
     total = len(GRID_STEPS) * len(GRID_GUIDANCE)
     pictures: list[Tensor] = []
@@ -69,7 +71,7 @@ def run_grid(lang: str, *a: object) -> Iterator[tuple[Step, Any]]:
             for step in replace(settings, steps=n, guidance=w).run():
                 if step.i < step.n:
                     yield Step(len(pictures), total), gr.skip()
-            pictures.append(_parts.pictures(step.x_t, settings.model)[0])
+            pictures.append(_parts.finished(step, settings.model)[0])
             if w == GRID_GUIDANCE[-1]:
                 seconds.append(time.monotonic() - began)
             yield Step(len(pictures), total), views.grid(lang, settings, axes, pictures, seconds)
@@ -163,9 +165,9 @@ def _previewed(steps: Iterator[Step], model: str = TEACHER) -> Iterator[Step]:
     shown = 0.0
     for step in steps:
         due = step.i < step.n and time.monotonic() - shown > PREVIEW_SECONDS
-        preview = list(_parts.pictures(step.x0, model)) if due else []
+        preview = _parts.previews(step.x0, model) if due else None
         shown = time.monotonic() if due else shown
-        yield replace(step, info={**step.info, "preview": preview})
+        yield replace(step, info={**step.info, "preview": [] if preview is None else list(preview)})
 
 
 def _joined(step: Step, part: int, parts: int) -> Step:

@@ -28,8 +28,8 @@ EN = {
     "strongly, until colours burn; top to bottom, noise is taken away in more and smaller steps. Row by row.",
     "grid_run": "Draw the grid",
     "grid_caption": "“{prompt}”, seed {seed}, {scheduler}, {model}",
-    "grid_steps": "{n} steps",
-    "grid_guidance": "guidance {w:g}",
+    "grid_across": "guidance →",
+    "grid_down": "steps ↓",
     "grid_alt": "{n} steps, guidance {w:g}",
     "grid_seconds": "{seconds:.1f} s",
     "walk_says": "From what stands under *Try* to another prompt or another seed, in small steps, and back. "
@@ -103,8 +103,8 @@ PT = {
     "numerosos e menores. Linha por linha.",
     "grid_run": "Desenhar a grade",
     "grid_caption": "“{prompt}”, semente {seed}, {scheduler}, {model}",
-    "grid_steps": "{n} passos",
-    "grid_guidance": "orientação {w:g}",
+    "grid_across": "orientação →",
+    "grid_down": "passos ↓",
     "grid_alt": "{n} passos, orientação {w:g}",
     "grid_seconds": "{seconds:.1f} s",
     "walk_says": "Do que está em *Experimente* até outro prompt ou outra semente, a passos curtos, e de volta. "

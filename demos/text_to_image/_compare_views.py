@@ -119,23 +119,25 @@ def grid(
 ) -> str:
     """A table of pictures, steps down and guidance across, filled row by row; seconds: of each finished row."""
     steps, scales = axes
-    head = "".join(f'<th scope="col">{escape(text(lang, "grid_guidance", w=w))}</th>' for w in scales)
+    head = "".join(f'<th scope="col">{fill(lang, "{:g}", w)}</th>' for w in scales)
     body = ""
     for y, n in enumerate(steps):
         took = text(lang, "grid_seconds", seconds=seconds[y]) if y < len(seconds) else ""
-        body += f'<tr><th scope="row">{escape(text(lang, "grid_steps", n=n))}<small>{escape(took)}</small></th>'
+        body += f'<tr><th scope="row">{n}<small>{escape(took)}</small></th>'
         for x, w in enumerate(scales):
             at = y * len(scales) + x
             alt = text(lang, "grid_alt", n=n, w=w)
             cell = _parts.picture(pictures[at], alt, CELL) if at < len(pictures) else '<div class="ti-empty"></div>'
             body += f"<td>{cell}</td>"
         body += "</tr>"
+    corner = "<br>".join(escape(text(lang, key)) for key in ("grid_across", "grid_down"))
     caption = text(
         lang, "grid_caption", prompt=said(lang, settings.prompt), seed=settings.seed,
         scheduler=_views.text(lang, f"scheduler.{settings.scheduler}"), model=_views.model_name(lang, settings.model),
     )  # fmt: skip
     return (
-        f'<table class="ti-grid"><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>'
+        f'<table class="ti-grid"><thead><tr><th scope="col">{corner}</th>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table>"
         f"<p>{escape(caption)} {_shell.generated_label(lang)}</p>"
     )
 

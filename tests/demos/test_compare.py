@@ -121,7 +121,7 @@ def test_grid_is_drawn_row_by_row_and_each_cell_is_the_plain_picture(lang, monke
     for n in (2, 3):
         for w in (1.0, 7.5):
             assert cells[views.text(lang, "grid_alt", n=n, w=w)] == plain("gato preto", steps=n, guidance=w)
-    assert html[-1].count('scope="col"') == 2 and html[-1].count('scope="row"') == 2
+    assert html[-1].count('scope="col"') == 3 and html[-1].count('scope="row"') == 2
 
 
 def test_closing_the_grid_stops_the_denoiser(tiny, monkeypatch):
