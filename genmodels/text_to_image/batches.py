@@ -16,7 +16,7 @@ from genmodels.text_to_image.latents import NATURAL_COLOR, NO_COLOR, CaptionTabl
 
 NO_CAPTION, NO_STYLE = 0.12, 0.08
 NO_PHRASE = 0.3  # of the captions lose their phrase's vector, so that the words' must be looked at
-PICTURE_SHARE = 0.15  # of the rows: they are asked for by their own picture's vector, not by a caption
+PICTURE_SHARE = 0.1  # of the rows: they are asked for by their own picture's vector, not by a caption
 LOG_SNR_MEAN, LOG_SNR_STD = -0.7, 2.2
 
 
