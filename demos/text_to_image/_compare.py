@@ -185,7 +185,7 @@ def build(ctx: _shell.Context, parts: _parts.Parts) -> None:
         with gr.Tab(ctx.t("compare.grid")):
             gr.Markdown(ctx.t("compare.grid_says"))
             start, stop, status = _buttons(ctx, ctx.t("compare.grid_run"))
-            ctx.run(start, stop, run_grid, a, [_pictures("ti-grid")], status, "text_to_image_grid")
+            ctx.run(start, stop, run_grid, a, [_pictures(ctx, "ti-grid")], status, "text_to_image_grid")
         with gr.Tab(ctx.t("compare.walk")):
             gr.Markdown(ctx.t("compare.walk_says"))
             target = _build_walk(ctx, a)
@@ -201,9 +201,10 @@ def build(ctx: _shell.Context, parts: _parts.Parts) -> None:
 
 
 def _build_ab(ctx: _shell.Context, parts: _parts.Parts, a: list, tab: gr.Tab) -> None:
+    kinds, models = parts.scheduler.choices, parts.model.choices
     with gr.Row():
         with gr.Column(scale=7, min_width=320):
-            out = _pictures("ti-ab")
+            out = _pictures(ctx, "ti-ab")
         with gr.Column(scale=3, min_width=260):
             b = [
                 ctx.control(
@@ -214,13 +215,8 @@ def _build_ab(ctx: _shell.Context, parts: _parts.Parts, a: list, tab: gr.Tab) ->
                     "cmp_guidance", gr.Slider(0, _parts.GUIDANCE_MAX, 7.5, step=0.5, label=ctx.t("compare.b_guidance"))
                 ),
                 ctx.control("cmp_steps", gr.Slider(1, _parts.STEPS_MAX, 20, step=1, label=ctx.t("compare.b_steps"))),
-                ctx.control(
-                    "cmp_scheduler",
-                    gr.Dropdown(parts.scheduler.choices, value="ddim", label=ctx.t("compare.b_scheduler")),
-                ),
-                ctx.control(
-                    "cmp_model", gr.Dropdown(parts.model.choices, value=TEACHER, label=ctx.t("compare.b_model"))
-                ),
+                ctx.control("cmp_scheduler", gr.Dropdown(kinds, value="ddim", label=ctx.t("compare.b_scheduler"))),
+                ctx.control("cmp_model", gr.Dropdown(models, value=TEACHER, label=ctx.t("compare.b_model"))),
             ]
             start, stop, status = _buttons(ctx, ctx.t("compare.ab_run"))
     ctx.run(start, stop, run_ab, [*b, *a], [out], status, "text_to_image_ab")
@@ -239,7 +235,7 @@ def _build_walk(ctx: _shell.Context, a: list) -> gr.Textbox:
     """-> the box of the other prompt."""
     with gr.Row():
         with gr.Column(scale=7, min_width=320):
-            out = _pictures("ti-walk")
+            out = _pictures(ctx, "ti-walk")
         with gr.Column(scale=3, min_width=260):
             kinds = [(ctx.t("compare.walk_prompts"), "prompts"), (ctx.t("compare.walk_seeds"), "seeds")]
             between = ctx.control("cmp_walk", gr.Radio(kinds, value="prompts", label=ctx.t("compare.walk_kind")))
@@ -264,7 +260,7 @@ def _build_edit(ctx: _shell.Context, a: list) -> gr.Textbox:
     """-> the box of the edited prompt."""
     with gr.Row():
         with gr.Column(scale=7, min_width=320):
-            out = _pictures("ti-edit")
+            out = _pictures(ctx, "ti-edit")
             gr.Markdown(ctx.t("compare.edit_limit"))
         with gr.Column(scale=3, min_width=260):
             target = ctx.control("cmp_edit", gr.Textbox(None, label=ctx.t("compare.edit_target")))
@@ -274,7 +270,7 @@ def _build_edit(ctx: _shell.Context, a: list) -> gr.Textbox:
     gr.Markdown(ctx.t("compare.weigh_says"))
     with gr.Row():
         with gr.Column(scale=7, min_width=320):
-            weighed = _pictures("ti-weigh", 160)
+            weighed = _pictures(ctx, "ti-weigh", 160)
         with gr.Column(scale=3, min_width=260):
             word = ctx.control(
                 "cmp_word", gr.Textbox("", label=ctx.t("compare.weigh_word"), placeholder=ctx.t("compare.weigh_hint"))
@@ -284,10 +280,11 @@ def _build_edit(ctx: _shell.Context, a: list) -> gr.Textbox:
     return target
 
 
-def _pictures(id: str, height: int = 300) -> gr.HTML:
+def _pictures(ctx: _shell.Context, id: str, height: int = 300) -> gr.HTML:
     """Where a comparison's pictures stand, with its script and styles."""
     script, styles = ((HERE / f"compare.{kind}").read_text(encoding="utf-8") for kind in ("js", "css"))
-    return gr.HTML(elem_id=id, min_height=height, padding=False, js_on_load=script, css_template=styles)
+    more = {"padding": False, "js_on_load": script, "css_template": styles}
+    return gr.HTML(ctx.t("compare.wait"), elem_id=id, min_height=height, **more)
 
 
 def _buttons(ctx: _shell.Context, label: Any) -> tuple[gr.Button, gr.Button, gr.HTML]:

@@ -18,7 +18,6 @@ EN = {
     "ab_alt_empty": "{side}: picture without a prompt",
     "wipe": "A and B in one frame",
     "wipe_label": "Divide between A and B",
-    "differs": "What differs",
     "setting": "Setting",
     "same": "Nothing differs, and so the pictures are equal.",
     "seconds": "Seconds on this machine",
@@ -71,7 +70,7 @@ EN = {
     "weigh_hint": "empty: the last word",
     "weigh_run": "Re-weight",
     "weigh_label": "“{word}” × {scale:g}",
-    "wait": "The pictures will stand here.",
+    "wait": '<div class="ti-wait">The pictures will stand here.</div>',
 }
 
 PT = {
@@ -92,7 +91,6 @@ PT = {
     "ab_alt_empty": "{side}: imagem sem prompt",
     "wipe": "A e B no mesmo quadro",
     "wipe_label": "Divisão entre A e B",
-    "differs": "O que difere",
     "setting": "Configuração",
     "same": "Nada difere, e por isso as imagens são iguais.",
     "seconds": "Segundos nesta máquina",
@@ -146,7 +144,7 @@ PT = {
     "weigh_hint": "vazio: a última palavra",
     "weigh_run": "Repesar",
     "weigh_label": "“{word}” × {scale:g}",
-    "wait": "As imagens ficarão aqui.",
+    "wait": '<div class="ti-wait">As imagens ficarão aqui.</div>',
 }
 
 TEXT = {lang: {f"compare.{key}": text for key, text in table.items()} for lang, table in (("en", EN), ("pt", PT))}

@@ -32,11 +32,6 @@ def said(lang: str, prompt: str) -> str:
     return prompt or text(lang, "no_prompt")
 
 
-def waiting(lang: str) -> str:
-    """What stands where pictures will."""
-    return f'<div class="ti-wait">{escape(text(lang, "wait"))}</div>'
-
-
 def row(pictures: Sequence[Tensor], labels: Sequence[str], kind: str = "ti-three ti-same") -> str:
     """Pictures (3, H, W) side by side; their captions are also their alternative texts."""
     cells = (
