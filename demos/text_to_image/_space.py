@@ -10,7 +10,8 @@ import numpy as np
 
 from demos.text_to_image._limits_text import say
 from genmodels.data.emoji import GROUPS
-from genmodels.text_to_image import gallery, text
+from genmodels.text_to_image import known, text
+from genmodels.text_to_image.captions import LANGUAGES
 
 WIDTH, HEIGHT, EDGE = 640, 400, 18
 SAME, NEAR = 0.9, 0.6
@@ -39,20 +40,23 @@ class Space:
 @functools.cache
 def space(lang: str) -> Space:
     """The names of what the small model was trained on, in one language, with their principal components."""
-    subjects = gallery.subjects()
-    names = [subject.names[lang] for subject in subjects]
-    vectors = text.vectors(names)
+    from safetensors.numpy import load_file
+
+    rows = [(i, subject) for i, subject in enumerate(known.subjects()) if known.trained(subject)]
+    stored = load_file(known.FOLDER / "names.safetensors")["names"]  # each subject's name in each of LANGUAGES
+    vectors = stored[LANGUAGES.index(lang) :: len(LANGUAGES)][[i for i, _ in rows]].astype(np.float32)
     mean = vectors.mean(0)
-    _, spread, rows = np.linalg.svd(vectors - mean, full_matrices=False)
-    axes = rows[:2].T
+    variance, directions = np.linalg.eigh(np.cov(vectors.T))  # ascending
+    axes = directions[:, :-3:-1].astype(np.float32)
     scale = np.abs((vectors - mean) @ axes).max(0)
-    share = 100 * float((spread[:2] ** 2).sum() / (spread**2).sum())
-    return Space(names, [subject.group for subject in subjects], vectors, mean, axes, share, scale)
+    share = 100 * float(variance[-2:].sum() / variance.sum())
+    names, groups = [subject.names[lang] for _, subject in rows], [subject.group for _, subject in rows]
+    return Space(names, groups, vectors, mean, axes, share, scale)
 
 
 def compare(lang: str, first: str, second: str) -> str:
     """HTML: the cosine of two phrases in words and number, their nearest names, and the map with both."""
-    lang = lang if lang in ("pt", "en") else "en"
+    lang = lang if lang in LANGUAGES else "en"
     found = space(lang)
     phrases = [text.clean(phrase) for phrase in (first, second)]
     vectors = [text.vector(phrase.lower()) for phrase in phrases if phrase]
