@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from genmodels.text_to_image.autoencoder import PatchAutoencoder
     from genmodels.text_to_image.judge import PictureEncoder
     from genmodels.text_to_image.pipeline import EmojiPipeline
+    from genmodels.text_to_image.prior import EmojiPrior
 
 DATA = "emoji in eight styles: Twemoji, OpenMoji (colour, line), Fluent (3D, flat), Noto, Noto v1, EmojiOne"
 LICENSE = "CC-BY-SA-4.0"  # OpenMoji's art is share-alike
@@ -74,3 +75,21 @@ def emoji_clip() -> PictureEncoder:
     from genmodels.text_to_image.judge import PictureEncoder
 
     return PictureEncoder()
+
+
+@register(
+    ModelCard(
+        id="emoji-prior",
+        topic="text_to_image",
+        can=frozenset({"embed"}),
+        weights=Embedded("emoji-prior"),
+        params=3_034_112,
+        license=LICENSE,
+        source="arXiv:2204.06125",
+        data=DATA,
+    )
+)
+def emoji_prior() -> EmojiPrior:
+    from genmodels.text_to_image.prior import EmojiPrior
+
+    return EmojiPrior()

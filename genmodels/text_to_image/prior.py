@@ -28,10 +28,12 @@ from genmodels.text_to_image.latents import variants
 from genmodels.text_to_image.walk import slerp
 from genmodels.train import Budget, Trained
 
-PAIRS = 256_000
+PAIRS = 512_000
 BATCH = 256
 NO_CAPTION = 0.1
+GUIDANCE = 3.0
 RANKED = 100
+SAMPLED = {"prior": {}, "prior_one_step": {"steps": 1, "guidance_scale": 1.0}}  # one step gives the mean of all vectors
 SIDES = {"unseen_pairs": emoji.HELD_PAIR, "unseen_subjects": emoji.HELD_SUBJECT}
 
 
@@ -89,7 +91,7 @@ def picture_vectors(
     style: str = pipeline.ANY_STYLE,
     seed: int = 0,
     steps: int = 10,
-    guidance_scale: float = 1.0,
+    guidance_scale: float = GUIDANCE,
 ) -> Iterator[Step]:
     """A picture vector for each of `prompts` (B), in `steps` steps.
 
@@ -231,16 +233,18 @@ def measure(prior: EmojiPrior, data: emoji.Emoji, clip: nn.Module) -> dict[str, 
 
 def _found(prior: EmojiPrior, data: emoji.Emoji, rows: np.ndarray) -> dict[str, list[Tensor]]:
     """What stands for each of the rows' pictures (N, 512), in each language: the phrase alone, and the prior's."""
-    found: dict[str, list[Tensor]] = {"text": [], "prior": []}
+    found: dict[str, list[Tensor]] = {"text": [], **{what: [] for what in SAMPLED}}
     for language in LANGUAGES:
         names = [data.subjects[s].names[language] for s in data.subject[rows]]
         found["text"].append(text.tokens(names)[0][:, 0])
-        vectors = torch.zeros(len(rows), text.DIM)
-        for number in np.unique(data.style[rows]).tolist():
-            own = np.flatnonzero(data.style[rows] == number)
-            *_, last = picture_vectors(prior, [names[i] for i in own], style=emoji.STYLES[number].id)
-            vectors[torch.from_numpy(own)] = last.x0
-        found["prior"].append(vectors)
+        for what, options in SAMPLED.items():
+            vectors = torch.zeros(len(rows), text.DIM)
+            for number in np.unique(data.style[rows]).tolist():
+                own = np.flatnonzero(data.style[rows] == number)
+                asked = [names[i] for i in own]
+                *_, last = picture_vectors(prior, asked, style=emoji.STYLES[number].id, **options)
+                vectors[torch.from_numpy(own)] = last.x0
+            found[what].append(vectors)
     return found
 
 

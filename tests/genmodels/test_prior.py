@@ -163,7 +163,7 @@ def test_statistics_make_a_mean_square_of_one_and_keep_angles(prior):
 
 
 def test_a_perfect_prior_lands_on_the_vector(exact):
-    steps = list(prior_.picture_vectors(exact, ["gato", "car"], steps=10))
+    steps = list(prior_.picture_vectors(exact, ["gato", "car"], steps=10, guidance_scale=1))
     assert [s.i for s in steps] == list(range(1, 11)) and {s.n for s in steps} == {10}
     torch.testing.assert_close(steps[-1].x_t, exact.named.expand(2, -1), atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(steps[0].x0, exact.denormalize(exact.named).expand(2, -1))
