@@ -72,8 +72,8 @@ def drawing(lang: str, name: str) -> str:
     """HTML: the diagram, and what the two sizes in its blocks are."""
     shown = _papers.diagram(lang, name)
     svg = _diagram.draw(shown, lambda key: _label(lang, name, key), say(lang, f"{name}.alt"))
-    key, paper, here = (escape(say(lang, part)) for part in ("legend", "legend_paper", "legend_here"))
-    legend = f'<p class="ti-key">{key} {paper}, <b>{here}</b></p>'
+    key, here = (escape(say(lang, part)) for part in ("legend", "legend_here"))
+    legend = f'<p class="ti-key">{key} <b>{here}</b></p>'
     return f'<div class="ti-drawn" data-first="{FIRST[name]}">{svg}{legend}</div>'
 
 

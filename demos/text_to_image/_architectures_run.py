@@ -151,7 +151,7 @@ def _text(stage: Stage) -> Shown:
     else:
         words = [stage.say("phrase"), *text.words(stage.prompt)][: tokens.shape[1]]
         rows = "".join(
-            f"<tr><th scope='row'>{escape(word)}</th><td>{_parts.picture(cells(row, 8), '', 256, False)}</td></tr>"
+            f"<tr><th scope='row'>{escape(word)}</th><td>{_parts.picture(cells(row, 8), word, 256, False)}</td></tr>"
             for word, row in zip(words, tokens[0], strict=True)
         )
         alt = stage.say("tokens_alt", count=len(words), words=", ".join(words))

@@ -13,7 +13,7 @@ def say(lang: str, key: str, **values: object) -> str:
 
 TEXT = {
     "en": {
-        "arch.intro": "Press a block to read what it is. **Run it on my prompt** lights each block while its part works and shows what it really produced. The run takes prompt, style and seed from *Try*, with 20 DDIM steps and guidance 3.",
+        "arch.intro": "Press a block to read what it is. **Run it on my prompt** lights each block while it works and shows what it really produced. The run takes prompt, style and seed from *Try*, with 20 DDIM steps and guidance 3.",
         "arch.which": "Architecture",
         "arch.sd": "Stable Diffusion",
         "arch.imagen": "Imagen",
@@ -27,8 +27,7 @@ TEXT = {
         "arch.original": "Published",
         "arch.ours": "Here",
         "arch.million": "{count:.1f} million",
-        "arch.legend": "In each block: size",
-        "arch.legend_paper": "in the paper",
+        "arch.legend": "In each block: the size in the paper and, below it,",
         "arch.legend_here": "here",
         "arch.empty": "Press “Run it on my prompt” to see what this block makes of your prompt.",
         "arch.words": "Each token as the model reads it: the phrase first, then its words, {dim} numbers each (blue negative, orange positive).",
@@ -135,7 +134,7 @@ TEXT = {
         "arch.dalle.picture.ours": "{size} × {size} pixels.",
     },
     "pt": {
-        "arch.intro": "Clique em um bloco para ler o que ele é. **Rodar com o meu prompt** acende cada bloco enquanto a parte dele trabalha e mostra o que ela de fato produziu. A execução usa o prompt, o estilo e a semente de *Experimente*, com 20 passos de DDIM e orientação (guidance) 3.",
+        "arch.intro": "Clique em um bloco para ler o que ele é. **Rodar com o meu prompt** acende cada bloco enquanto ele trabalha e mostra o que ele de fato produziu. A execução usa o prompt, o estilo e a semente de *Experimente*, com 20 passos de DDIM e orientação (guidance) 3.",
         "arch.which": "Arquitetura",
         "arch.sd": "Stable Diffusion",
         "arch.imagen": "Imagen",
@@ -144,13 +143,12 @@ TEXT = {
         "arch.more": "Mais como esta",
         "arch.more_count": "Quantas",
         "arch.more_alt": "Variações da imagem acima: {count} imagens do mesmo vetor de imagem com outras sementes, prompt “{prompt}”.",
-        "arch.more_title": "O mesmo vetor de imagem, outras sementes: o vetor mantém o assunto, o ruído decide o resto.",
+        "arch.more_title": "O mesmo vetor de imagem, outras sementes: o vetor mantém o tema, o ruído decide o resto.",
         "arch.more_missing": "“Mais como esta” precisa do nosso codificador de imagens (emoji-clip), que não está nesta cópia.",
         "arch.original": "No artigo",
         "arch.ours": "Aqui",
         "arch.million": "{count:.1f} milhões",
-        "arch.legend": "Em cada bloco: tamanho",
-        "arch.legend_paper": "no artigo",
+        "arch.legend": "Em cada bloco: o tamanho no artigo e, abaixo,",
         "arch.legend_here": "aqui",
         "arch.empty": "Clique em “Rodar com o meu prompt” para ver o que este bloco faz com o seu prompt.",
         "arch.words": "Cada token como o modelo o lê: primeiro a frase, depois as palavras, {dim} números cada (azul negativo, laranja positivo).",

@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 LANGUAGES = ("pt", "en")
 TEXT = {
     "en": {
-        "gallery.intro": "The small model was trained on these {count} subjects and their tags. Click one to put it "
+        "gallery.intro": "The small model was trained on these {count} subjects and their keywords. Click one to put it "
         "into the prompt; add a colour if you like. It knows nothing else.",
         "gallery.search": "Search subjects",
         "gallery.found": "found",
@@ -32,9 +32,9 @@ TEXT = {
         "gallery.pictures": "The small pictures are the model's own, one try each, not chosen.",
     },
     "pt": {
-        "gallery.intro": "O modelo pequeno foi treinado com estes {count} assuntos e suas etiquetas. Clique em um para "
+        "gallery.intro": "O modelo pequeno foi treinado com estes {count} temas e suas palavras-chave. Clique em um para "
         "colocá-lo no prompt; acrescente uma cor, se quiser. Ele não conhece mais nada.",
-        "gallery.search": "Buscar assuntos",
+        "gallery.search": "Buscar temas",
         "gallery.found": "encontrados",
         "gallery.none": "Nada com esse nome: peça mesmo assim, e talvez venha a coisa mais próxima que ele conhece.",
         "gallery.smileys": "Carinhas",
