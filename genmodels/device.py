@@ -6,6 +6,7 @@ import functools
 import gc
 import logging
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +18,8 @@ T = TypeVar("T")
 NAMES = ("cuda", "mps", "cpu")
 # A container's own limit (versions 2 and 1 of control groups); the machine around it may have far more.
 CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+# What a driver leaves on Linux (NVIDIA, AMD, either of them through Windows) and on Windows.
+DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/kfd"), Path("/dev/dxg"), Path("C:/Windows/System32/nvcuda.dll"))
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "_alloc_failed")
 
 
@@ -45,7 +48,9 @@ def dtype() -> Any:
 
 
 def vram_gb() -> float:
-    """Memory of the GPU in GB; 0 without one."""
+    """Memory of the GPU in GB; 0 without one, which a machine without a driver is told before torch is loaded."""
+    if "torch" not in sys.modules and not any(path.exists() for path in DRIVERS):
+        return 0.0
     import torch
 
     return torch.cuda.get_device_properties(0).total_memory / 1e9 if name() == "cuda" else 0.0

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import weakref
 
 import pytest
@@ -39,6 +41,16 @@ def freed(monkeypatch):
     calls = []
     monkeypatch.setattr(device, "free", lambda: calls.append("free"))
     return calls
+
+
+@pytest.mark.parametrize("driver", [False, True])
+def test_without_a_driver_the_gpu_is_asked_about_without_torch(driver, tmp_path):
+    if driver:
+        (tmp_path / "driver").touch()
+    code = "import sys; from pathlib import Path; from genmodels import device; device.DRIVERS = (Path(sys.argv[1]),)"
+    code += "; device.vram_gb(); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "driver")], capture_output=True, check=True)
+    assert done.stdout.decode().strip() == str(driver)
 
 
 def test_the_environment_chooses_the_device(chosen, monkeypatch):

@@ -61,11 +61,17 @@ def fetch(id: str, folder: Path, patch: pytest.MonkeyPatch) -> None:
     assert steps[-1].i == steps[-1].n == sum(map(len, files.values()))
 
 
-def oracle(id: str, hub: dict[str, Path]):
-    kind = StableDiffusionXLPipeline if id == XL else StableDiffusionPipeline
-    pipe = kind.from_pretrained(hub[id], variant="fp16", dtype=torch.float32, low_cpu_mem_usage=False)
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
+@pytest.fixture(scope="module")
+def oracles(hub):
+    """diffusers' own pipelines over the same folders."""
+    kinds = {SD: StableDiffusionPipeline, TURBO: StableDiffusionPipeline, XL: StableDiffusionXLPipeline}
+    made = {
+        id: kind.from_pretrained(hub[id], variant="fp16", dtype=torch.float32, low_cpu_mem_usage=False)
+        for id, kind in kinds.items()
+    }
+    for pipe in made.values():
+        pipe.set_progress_bar_config(disable=True)
+    return made
 
 
 def last(steps):
@@ -79,8 +85,8 @@ def draw(model, prompts=PROMPTS, **options):
 
 @pytest.mark.parametrize(("id", "name"), ALL)
 @pytest.mark.parametrize("scale", [1.0, 5.0])
-def test_same_latents_as_diffusers_own_pipeline(hub, id, name, scale):
-    model, pipe = registry.load(id, "cpu"), oracle(id, hub)
+def test_same_latents_as_diffusers_own_pipeline(oracles, id, name, scale):
+    model, pipe = registry.load(id, "cpu"), oracles[id]
     step = draw(model, scheduler=name, guidance_scale=scale, negative="a red car")
     pipe.scheduler = model.new_scheduler(name)
     expected = pipe(
@@ -97,8 +103,8 @@ def test_same_latents_as_diffusers_own_pipeline(hub, id, name, scale):
 
 
 @pytest.mark.parametrize("id", [SD, TURBO, XL])
-def test_same_picture_as_diffusers_own_pipeline(hub, id):
-    model, pipe = registry.load(id, "cpu"), oracle(id, hub)
+def test_same_picture_as_diffusers_own_pipeline(oracles, id):
+    model, pipe = registry.load(id, "cpu"), oracles[id]
     latents = pipeline.start_noise(2, 4, model) * 0.18
     expected = pipe.vae.decode(latents / pipe.vae.config.scaling_factor).sample.clamp(-1, 1)
     assert expected.shape[-1] == pipeline.picture_size(model)
@@ -124,8 +130,8 @@ def test_tokens_stand_for_their_texts(hub, id):
 
 @pytest.mark.parametrize("id", [SD, XL])
 @pytest.mark.parametrize("text", ["a cat " * 1700, "قطة سوداء", "\x00\x1b<b>", "", "\ud800 cat"])
-def test_any_text_is_cut_as_the_tokenizer_does(hub, id, text):
-    model, pipe = registry.load(id, "cpu"), oracle(id, hub)
+def test_any_text_is_cut_as_the_tokenizer_does(oracles, id, text):
+    model, pipe = registry.load(id, "cpu"), oracles[id]
     tokens, mask = model.tokens([text])
     encodable = text.encode("utf-8", "replace").decode()
     arguments = {"prompt": [encodable], "device": "cpu", "num_images_per_prompt": 1}
@@ -177,8 +183,8 @@ def test_attend_sees_and_edits_each_layers_weights(hub, id):
     assert not torch.allclose(edited, plain, atol=1e-3)
 
 
-def test_the_safety_checker_blanks_what_it_flags(hub, monkeypatch):
-    model, pipe = registry.load(SD, "cpu"), oracle(SD, hub)
+def test_the_safety_checker_blanks_what_it_flags(oracles, monkeypatch):
+    model, pipe = registry.load(SD, "cpu"), oracles[SD]
     step = draw(model)
     pictures = step.info["pictures"]
     assert step.info["flagged"] == (False, False)

@@ -114,10 +114,17 @@ def _vocabulary() -> dict[str, int]:
 def _tokenizer(folder: Path, pad: str) -> None:
     _json(folder / "vocab.json", _vocabulary())
     (folder / "merges.txt").write_text("#version: 0.2\nc a\nca t</w>\n", encoding="utf-8")
-    special = {"bos_token": SPECIAL[0], "eos_token": SPECIAL[1], "unk_token": SPECIAL[1], "pad_token": pad}
-    _json(folder / "special_tokens_map.json", special)
-    kind = {"tokenizer_class": "CLIPTokenizer", "model_max_length": 77, "do_lower_case": True}
-    _json(folder / "tokenizer_config.json", special | kind | {"add_prefix_space": False, "errors": "replace"})
+    kind = {"tokenizer_class": "CLIPTokenizer", "model_max_length": 77, "do_lower_case": True, "errors": "replace"}
+    kind |= {"add_prefix_space": False, "pad_token": pad}
+    token = {"lstrip": False, "normalized": True, "rstrip": False, "single_word": False}
+    names = dict(zip(("bos_token", "eos_token", "unk_token"), (*SPECIAL, SPECIAL[1]), strict=True))
+    rich = {key: token | {"content": content} for key, content in names.items()}
+    _json(folder / "special_tokens_map.json", rich | {"pad_token": pad})
+    if pad == SPECIAL[1]:  # as written in 2022
+        _json(folder / "tokenizer_config.json", kind | {k: {"__type": "AddedToken"} | v for k, v in rich.items()})
+    else:  # as written in 2023
+        ids = {str(_vocabulary()[word]): token | {"content": word, "special": True} for word in (pad, *SPECIAL)}
+        _json(folder / "tokenizer_config.json", kind | names | {"added_tokens_decoder": ids})
 
 
 def _safety_checker(folder: Path) -> None:
@@ -127,6 +134,10 @@ def _safety_checker(folder: Path) -> None:
     nn.init.normal_(checker.concept_embeds)
     nn.init.normal_(checker.special_care_embeds)
     _write(folder / "safety_checker", checker, "model")
+    stored = json.loads((folder / "safety_checker" / "config.json").read_text(encoding="utf-8"))
+    stored |= {"_commit_hash": None, "transformers_version": None, "vision_config_dict": vision}
+    stored["vision_config"] |= {"bad_words_ids": None, "pruned_heads": {}, "torch_dtype": None, "top_k": 50}
+    _json(folder / "safety_checker" / "config.json", stored)
     mean, std = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
     stored = {"crop_size": 16, "do_center_crop": True, "do_normalize": True, "do_resize": True, "resample": 3}
     stored |= {"feature_extractor_type": "CLIPFeatureExtractor", "image_mean": mean, "image_std": std, "size": 16}
