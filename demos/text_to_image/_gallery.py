@@ -18,8 +18,8 @@ HERE = Path(__file__).parent
 LANGUAGES = ("pt", "en")
 TEXT = {
     "en": {
-        "gallery.intro": "The small model was trained on these {count} subjects and their keywords. Click one to put it "
-        "into the prompt; add a colour if you like. It knows nothing else.",
+        "gallery.intro": "The small model was trained on these {count} subjects and their keywords. Click one to put "
+        "it into the prompt; add a colour if you like. It knows nothing else.",
         "gallery.search": "Search subjects",
         "gallery.found": "found",
         "gallery.none": "Nothing by that name: ask for it anyway, and the nearest thing it knows may come.",
@@ -32,8 +32,8 @@ TEXT = {
         "gallery.pictures": "The small pictures are the model's own, one try each, not chosen.",
     },
     "pt": {
-        "gallery.intro": "O modelo pequeno foi treinado com estes {count} temas e suas palavras-chave. Clique em um para "
-        "colocá-lo no prompt; acrescente uma cor, se quiser. Ele não conhece mais nada.",
+        "gallery.intro": "O modelo pequeno foi treinado com estes {count} temas e suas palavras-chave. Clique em um "
+        "para colocá-lo no prompt; acrescente uma cor, se quiser. Ele não conhece mais nada.",
         "gallery.search": "Buscar temas",
         "gallery.found": "encontrados",
         "gallery.none": "Nada com esse nome: peça mesmo assim, e talvez venha a coisa mais próxima que ele conhece.",
