@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 VARIANT = "fp16"
 MAX_CHARACTERS = 10_000  # far more than the 77 tokens that the tokenizer keeps
 IN_TURNS = ("text_encoders", "unet", "vae")
+WORK_BYTES = 2_000_000_000  # what one 512 x 512 picture takes beside the parts
 SCHEDULE_KEYS = tuple(pipeline.SCHEDULE)
 SCHEDULERS = pipeline.SCHEDULERS | {"euler-a": ("EulerAncestralDiscreteScheduler", {"timestep_spacing": "trailing"})}
 BLANK = -1.0
@@ -114,15 +115,15 @@ class HubPipeline:
         return cls(settings, schedule, unet, vae, encoders, tokenizers, checker, extractor)
 
     def to(self, place: str) -> HubPipeline:
-        """Move to a device: float16 on a GPU, float32 on a CPU. Where the parts do not fit into four fifths of the
-        GPU's memory together, those of IN_TURNS take turns there.
+        """Move to a device: float16 on a GPU, float32 on a CPU. Where the GPU's memory budget does not hold all parts
+        and WORK_BYTES at once, those of IN_TURNS take turns there.
         """
         self.device = torch.device(place)
         self.dtype = torch.float32 if place == "cpu" else torch.float16
         for part in (*self.text_encoders, self.unet, self.safety_checker):
             if part is not None and part.dtype != self.dtype:
                 part.to(self.dtype)
-        self.in_turns = place == "cuda" and device.size_bytes(self) > device.memory_budget()
+        self.in_turns = place == "cuda" and device.size_bytes(self) + WORK_BYTES > device.memory_budget()
         if self.in_turns:
             log.info("not enough memory for all parts at once: they take turns on the GPU")
         for name in (*IN_TURNS, "safety_checker"):

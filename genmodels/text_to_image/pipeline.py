@@ -183,12 +183,11 @@ def sample(
 ) -> Iterator[Step]:
     """Pictures for `prompts`, one Step for each call of the denoiser; x_t and x0 are latents (B, C, H, W).
 
-    `decode` turns latents into pictures. prompts: B texts, or their (tokens, mask) as `model.tokens` gives them, mixed
-    or moved at will; style is one of model.styles; guidance_scale 1 asks for the prompt alone, more pushes away from
-    `negative` (Ho and Salimans 2022, arXiv:2207.12598); noise replaces the seed's; attend is handed to the denoiser,
-    whose batch is [negative, prompts] under guidance. info: t, the timestep; sigma, of alpha + sigma; under guidance
-    x0_text and x0_empty, the ends that the two predictions see; in the last Step what `model.finish` adds.
-    Raises Refusal for what is out of range.
+    `decode` turns latents into pictures. prompts: B texts, or (tokens, mask) as `model.tokens` gives them; style is one
+    of model.styles; guidance_scale 1 asks for the prompt alone, more pushes away from `negative` (Ho and Salimans 2022,
+    arXiv:2207.12598); noise replaces the seed's; attend is handed to the denoiser, whose batch is [negative, prompts]
+    under guidance. info: t; sigma, of alpha + sigma; under guidance x0_text and x0_empty, the ends that the two
+    predictions see; in the last Step what `model.finish` adds. Raises Refusal for what is out of range.
     """
     check(steps, guidance_scale, seed, style, model.styles)
     guided = guidance_scale != 1

@@ -257,6 +257,35 @@ def test_parts_take_turns_where_memory_is_short(hub, monkeypatch):
     monkeypatch.setattr(model, "_resident", "")
 
 
+@pytest.mark.parametrize("id", [SD, XL])
+def test_half_precision_as_on_a_gpu(hub, id):
+    expected = draw(registry.load(id, "cpu"), attend=lambda i, w: w)
+    model = hub_pipeline.HubPipeline.read(hub[id], SETTINGS[id])
+    model.dtype = torch.float16
+    for part in (model.unet, model.text_encoders, model.safety_checker):
+        if part is not None:
+            part.half()
+    step = draw(model, attend=lambda i, w: w)
+    assert step.x_t.dtype == torch.float32
+    torch.testing.assert_close(step.x_t, expected.x_t, atol=0.1, rtol=0.1)
+    assert pipeline.pictures(model, step).dtype == torch.float32
+
+
+@pytest.mark.parametrize(("gb", "turns"), [(4.2, True), (8.3, True), (60.0, False)])
+def test_which_parts_wait_follows_from_the_memory(hub, monkeypatch, gb, turns):
+    model = hub_pipeline.HubPipeline.read(hub[XL], SETTINGS[XL])
+    places = {name: [] for name in hub_pipeline.IN_TURNS}
+    for name, seen in places.items():
+        monkeypatch.setattr(getattr(model, name), "to", lambda place, seen=seen: seen.append(str(place)))
+    monkeypatch.setattr(device, "size_bytes", lambda m: 7_300_000_000)
+    monkeypatch.setattr(device, "memory_budget", lambda: int(gb * 0.8e9))
+    model.text_encoders = torch.nn.ModuleList()
+    monkeypatch.setattr(model.text_encoders, "to", lambda place: places["text_encoders"].append(str(place)))
+    model.to("cuda")
+    assert model.in_turns is turns
+    assert {name: seen[-1] for name, seen in places.items()} == dict.fromkeys(places, "cpu" if turns else "cuda")
+
+
 def test_what_this_machine_cannot_run_says_why(monkeypatch, tmp_path):
     monkeypatch.setenv("GENLAB_CACHE", str(tmp_path))
     for card in CARDS.values():
