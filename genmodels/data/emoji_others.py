@@ -1,7 +1,7 @@
-"""Emoji in two more drawing styles, FxEmoji and EmojiOne 1, for the judge alone: no generator learns from them.
+"""Emoji in four more drawing styles, for the judge alone: no generator, autoencoder or prior learns from them.
 
-The subjects and sizes of emoji.py. Held-out subjects are left out, and so is EmojiOne 1's picture of a subject whose
-EmojiOne 2 picture is held out, because the two are close.
+The subjects and sizes of emoji.py. Held-out subjects are left out, and so is a picture whose sister in emoji.py is held
+out: EmojiOne 1 and the monotone one go with EmojiOne 2, Fluent in high contrast with the other two Fluents.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from genmodels.data import emoji, packages
 log = logging.getLogger(__name__)
 STYLES = (
     emoji.Style("fxemoji", "@iconify-json/fxemoji@1.2.2", "Apache-2.0", "fxemoji"),
+    emoji.Style("emojione-monotone", "@iconify-json/emojione-monotone@1.2.1", "CC-BY-4.0", "emojione"),
+    emoji.Style("fluent-high-contrast", "@iconify-json/fluent-emoji-high-contrast@1.2.6", "MIT", "fluent"),
     emoji.Style("emojione-v1", "@iconify-json/emojione-v1@1.2.3", "CC-BY-SA-4.0", "emojione"),
 )
 
 
 def load() -> emoji.Emoji:
     """The pictures, drawn once (under a minute) and kept in the cache; `style` indexes this module's STYLES."""
-    path = weights.cache() / "data" / f"emoji-others-{emoji.SIZE}-v1.npz"
+    path = weights.cache() / "data" / f"emoji-others-{emoji.SIZE}-v2.npz"
     known = emoji.subjects()
     if not path.is_file():
         rows = [row for number in range(len(STYLES)) for row in _draw(number, known)]

@@ -46,7 +46,7 @@ def ours() -> dict[str, Callable[[], object]]:
     work: dict[str, Callable[[], object]] = {
         name: lambda s=sampler: draw(s) for name, sampler in available().items() if name != "teacher_50"
     }
-    if any(card.id == CASCADE for card in registry.cards("text_to_image")):
+    if any(card.id == CASCADE and not registry.unavailable(card) for card in registry.cards("text_to_image")):
         from genmodels.text_to_image import cascade
 
         small, upscaler = draw(SAMPLERS["teacher_20"]), registry.load(CASCADE, "cpu")

@@ -87,7 +87,7 @@ def write(figures: dict[str, Any]) -> None:
     metrics: dict[str, dict[str, Any]] = {
         "emoji-autoencoder": dict(figures["autoencoder"]),
         "emoji-diffusion": dict(figures["denoiser"]),
-        "emoji-judge": dict(judged["judge"]),
+        "emoji-judge": judged["judge"] | {"styles": judged.get("styles", [])},
     }
     for side in SIDES:
         for name, row in judged.get(side, {}).items():

@@ -21,6 +21,7 @@ from genmodels.train import Budget, Trained
 
 BATCH = 128
 NATURAL = 0.4  # how often a plain picture's caption says the colour it has
+FIRST_STAGE = 4  # the encoder's layer after which styles are mixed
 CLASSIFIER = 2.0  # weight of the subjects' cross-entropy beside the contrastive loss
 REGRESSION = 3.0  # weight of 1 - cosine
 SAME = 0.97  # captions closer than this are the same one
@@ -29,18 +30,21 @@ SAME = 0.97  # captions closer than this are the same one
 @dataclass(frozen=True)
 class Setting:
     """What differs between the two: seed; pictures to see; how far `augment` moves, turns and hides; the share of
-    pictures turned into line drawings; whether the judge's own styles are learnt from."""
+    pictures turned into line drawings, and of those that get outlines; dropped features; the share of batches whose
+    style is mixed; whether the styles of emoji_others are learnt from."""
 
     seed: int
     pictures: int
-    strength: float
-    sketched: float
-    others: bool
+    strength: float = 1.0
+    sketched: float = 0.0
+    dropout: float = 0.0
+    mixed: float = 0.0
+    others: bool = False
 
 
 SETTINGS = {
-    "emoji-clip": Setting(seed=1, pictures=240_000, strength=1.0, sketched=0.0, others=False),
-    "emoji-judge": Setting(seed=2, pictures=400_000, strength=1.4, sketched=0.12, others=True),
+    "emoji-clip": Setting(seed=1, pictures=240_000),
+    "emoji-judge": Setting(seed=2, pictures=220_000, strength=1.3, sketched=0.1, dropout=0.15, mixed=0.5, others=True),
 }
 
 
@@ -50,15 +54,28 @@ class Learner(nn.Module):
     The text vectors crowd together, so that alone they teach a new network slowly; the classifier's rows are free.
     """
 
-    def __init__(self, subjects: int) -> None:
+    def __init__(self, subjects: int, dropout: float = 0.0, mixed: float = 0.0) -> None:
         super().__init__()
         self.encoder = PictureEncoder()
         self.classes = nn.Linear(FEATURES, subjects)
+        self.dropout, self.mixed = nn.Dropout(dropout), mixed
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x (B, 3, H, W) -> unit vectors (B, 512), logits of subjects (B, S)."""
-        features = self.encoder.features(x)
+        hook = self.encoder.body[FIRST_STAGE].register_forward_hook(lambda *at: self._mix(at[-1]))
+        features = self.dropout(self.encoder.features(x))
+        hook.remove()
         return F.normalize(self.encoder.head(features).float(), dim=1), self.classes(features).float()
+
+    def _mix(self, x: Tensor) -> Tensor:
+        """Half of the time, in training: each picture's channel means and spreads moved towards another picture's, so
+        that little is learnt from the style (MixStyle, Zhou et al. 2021, arXiv:2104.02008). x (B, C, H, W)."""
+        if not self.training or float(torch.rand(())) >= self.mixed:
+            return x
+        mean, std = x.mean((2, 3), keepdim=True).detach(), x.std((2, 3), keepdim=True).detach() + 1e-3
+        other = torch.randperm(len(x), device=x.device)
+        share = torch.rand(len(x), 1, 1, 1, device=x.device, dtype=x.dtype) / 2
+        return (x - mean) / std * torch.lerp(std, std[other], share) + torch.lerp(mean, mean[other], share)
 
 
 def muon(model: Learner, lr: float, weight_decay: float) -> list[torch.optim.Optimizer]:
@@ -153,8 +170,8 @@ class CaptionedPictures:
         phrases, _ = self.table.tokens(torch.tensor(drawn + wrong))
         target, beside = phrases[:, 0].chunk(2)
         x = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
-        plain = torch.tensor(other) == NO_COLOR
-        x = sketch(x, plain & (torch.rand(len(x), generator=generator) < self.setting.sketched))
+        plain, u = torch.tensor(other) == NO_COLOR, torch.rand(len(x), generator=generator)
+        x = sketch(x, plain & (u < self.setting.sketched), u > 1 - self.setting.sketched)
         x = augment(x, generator, self.setting.strength).contiguous(memory_format=torch.channels_last)
         language = torch.from_numpy(rng.integers(2, size=len(self.names)))
         names = self.names[torch.arange(len(self.names)), language]
@@ -175,13 +192,14 @@ class CaptionedPictures:
         return NO_COLOR if color == NO_COLOR or not have else have[rng.integers(len(have))]
 
 
-def sketch(x: Tensor, which: Tensor) -> Tensor:
-    """x (B, 3, H, W) in [-1, 1]; those of `which` (B,) bool as black outlines on white: 1 - the local span of gray."""
-    gray = x[which].mean(1, keepdim=True)
+def sketch(x: Tensor, alone: Tensor, over: Tensor) -> Tensor:
+    """x (B, 3, H, W) in [-1, 1]; those of `alone` (B,) bool become black outlines on white, 1 - the local span of gray;
+    those of `over` get the outlines on top of their colours."""
+    gray = x.mean(1, keepdim=True)
     span = F.max_pool2d(gray, 3, 1, 1) + F.max_pool2d(-gray, 3, 1, 1)  # in [0, 2]
-    x = x.clone()
-    x[which] = (1 - 1.5 * span).clamp_min(-1).expand(-1, 3, -1, -1)
-    return x
+    outlines = (1 - 1.5 * span).clamp_min(-1)
+    x = torch.where(over.view(-1, 1, 1, 1), torch.minimum(x, outlines), x)
+    return torch.where(alone.view(-1, 1, 1, 1), outlines, x)
 
 
 def augment(x: Tensor, generator: torch.Generator, strength: float = 1.0) -> Tensor:
@@ -222,7 +240,7 @@ def recipe(id: str, budget: Budget) -> Iterator[Step]:
     batches = CaptionedPictures(data, setting)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(setting.seed)
-        model = Learner(len(batches.names)).to(memory_format=torch.channels_last)
+        model = Learner(len(batches.names), setting.dropout, setting.mixed).to(memory_format=torch.channels_last)
     trained = Trained()
     if budget.resume and not train.checkpoint(id).is_file():
         model.encoder.load_state_dict(weights.read(registry.folder(id)))

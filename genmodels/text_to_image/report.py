@@ -34,8 +34,21 @@ def rows_of(read: dict[str, dict[str, Any]], side: str) -> dict[str, dict[str, A
 def markdown() -> str:
     """Targets, the judge's figures by sampler, and the times; each part only where its figures are."""
     read = cards()
-    parts = [_targets(read), *(_side(rows_of(read, side), side) for side in SIDES), _peers(read)]
+    parts = [_intro(read), _targets(read), *(_side(rows_of(read, side), side) for side in SIDES), _peers(read)]
     return "\n\n".join(part for part in parts if part) or "Not measured yet."
+
+
+def _intro(read: dict[str, dict[str, Any]]) -> str:
+    judged = read.get("emoji-judge", {}).get("metrics", {})
+    if "styles" not in judged:
+        return ""
+    if not judged["styles"]:
+        return "What the judge says of generated pictures is withheld: it misses its own target, see below."
+    return (
+        "Rank of the own name among 100 by `emoji-judge`; Fréchet distance and diversity in 64 principal components of "
+        f"its features. Over the styles in which it reaches its target: {', '.join(judged['styles'])}. The real "
+        "pictures of the same subjects and styles stand in the same columns."
+    )
 
 
 def _targets(read: dict[str, dict[str, Any]]) -> str:

@@ -131,14 +131,29 @@ def test_augment_changes_colours_only_mildly():
     ).all()
 
 
-def test_sketch_draws_outlines_and_leaves_the_rest():
-    x = torch.ones(2, 3, 64, 64)
+def test_sketch_draws_outlines_alone_or_over_and_leaves_the_rest():
+    x = torch.ones(3, 3, 64, 64)
     x[:, :, 20:40, 20:40] = torch.tensor([0.9, -0.9, -0.9]).view(3, 1, 1)
-    out = judge_train.sketch(x, torch.tensor([True, False]))
-    assert torch.equal(out[1], x[1])
-    assert (out[0, :, 30, 30] == 1).all() and (out[0, :, 5, 5] == 1).all()  # inside and outside are paper
-    assert (out[0, :, 30, 20] < -0.5).all()  # the border is ink
-    assert torch.equal(out[0, 0], out[0, 1])
+    alone, over, plain = judge_train.sketch(x, torch.tensor([True, False, False]), torch.tensor([False, True, False]))
+    assert torch.equal(plain, x[2])
+    assert (alone[:, 30, 30] == 1).all() and (alone[:, 5, 5] == 1).all()  # inside and outside are paper
+    assert torch.equal(over[:, 30, 30], x[1, :, 30, 30])  # inside keeps its colour
+    assert (alone[:, 30, 20] < -0.5).all() and (over[:, 30, 20] < -0.5).all()  # the border is ink
+    assert torch.equal(alone[0], alone[1])
+
+
+def test_styles_are_mixed_in_training_only():
+    """Between two flat pictures, the mean of a mixed one lies between theirs and nearer to its own."""
+    learner = judge_train.Learner(4, mixed=1.0)
+    x = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) + torch.tensor([0.0, 8.0]).view(
+        2, 1, 1, 1
+    )
+    assert torch.equal(learner.eval()._mix(x), x)
+    learner.train()
+    seen = torch.stack([learner._mix(x).mean((1, 2, 3)) for _ in range(40)])
+    assert (seen[:, 0] < 4.2).all() and (seen[:, 1] > 3.8).all()
+    assert seen[:, 0].max() > 1  # something was mixed
+    assert judge_train.Learner(4).train()._mix(x) is x
 
 
 def test_a_short_training_learns_plain_colours():
@@ -150,12 +165,12 @@ def test_a_short_training_learns_plain_colours():
         model = judge_train.Learner(4)
     optimizers = judge_train.muon(model, 5e-3, 0.0)
     x = torch.from_numpy(data.images[:4]).permute(0, 3, 1, 2).float() / 127.5 - 1
-    subject = torch.arange(4).repeat(4)
+    subject = torch.arange(4).repeat(2)
     losses = []
     for _ in range(25):
         seen = judge_train.augment(x[subject], generator)
         loss = judge_train.contrastive_loss(
-            model, seen, names[subject], subject, names[subject], torch.zeros(16, dtype=torch.bool), names
+            model, seen, names[subject], subject, names[subject], torch.zeros(8, dtype=torch.bool), names
         )
         model.zero_grad()
         loss.backward()

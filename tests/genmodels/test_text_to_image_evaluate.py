@@ -99,10 +99,11 @@ def test_mean_distance_is_over_pairs_inside_a_group():
 
 
 def test_the_list_is_fixed_and_of_one_side(data):
-    few, many = (alignment.chosen(data, emoji.HELD_PAIR, n) for n in (40, 100))
+    few, many = (alignment.chosen(data, emoji.HELD_PAIR, n, list(range(8))) for n in (40, 100))
     assert few.tolist() == many[:40].tolist()
     assert (data.split[many] == emoji.HELD_PAIR).all() and len(set(many.tolist())) == 100
     assert len(set(data.style[few].tolist())) == 8  # spread, not one style after the other
+    assert set(data.style[alignment.chosen(data, emoji.HELD_PAIR, 30, [2, 5])].tolist()) == {2, 5}
 
 
 def test_generated_pictures_do_not_depend_on_their_batch(tiny, data, monkeypatch):
@@ -139,6 +140,24 @@ def test_a_weak_judge_is_not_quoted(judged, data):
     assert "not quoted" in found["withheld"]
 
 
+def test_the_judge_is_trusted_by_style(data, monkeypatch):
+    """One that knows every name in five of the eight styles and none in the others is trusted in those five alone."""
+    names = torch.nn.functional.normalize(torch.randn(101, 2, 16, generator=torch.Generator().manual_seed(0)), dim=2)
+    rows = np.flatnonzero(data.split == emoji.HELD_PAIR)
+
+    class Seeing:
+        def __init__(self, known):
+            self.names, self.known = names[:, :1].expand(-1, 2, -1), known
+
+        def look(self, pictures):
+            good = torch.from_numpy(np.isin(data.style[rows], self.known))[:, None]
+            return torch.where(good, names[data.subject[rows], 0], -names[data.subject[rows], 0]), None
+
+    assert alignment.trusted(Seeing([0, 2, 3, 5, 7]), data) == [0, 2, 3, 5, 7]
+    assert alignment.trusted(Seeing([0, 2, 3]), data) == []  # fewer than half
+    assert alignment.trusted(Seeing(list(range(8))), data) == list(range(8))
+
+
 def test_rows_of_a_trusted_judge(judged, data):
     judged.setattr(alignment, "TRUSTED", 0.0)
     found = alignment.measure(12, data)
@@ -160,6 +179,7 @@ FIGURES = {
     "denoiser": {"loss_seen_en": 0.4},
     "alignment": {
         "judge": {"top5_unseen_pairs_en": 0.93, "top5_unseen_pairs_pt": 0.91},
+        "styles": ["noto", "twemoji"],
         "unseen_pairs": {
             name: {"en": {"top1": a, "top5": a + 0.2}, "pt": {"top1": a - 0.01, "top5": a + 0.2}, "frechet": f} | more
             for name, a, f, more in (
