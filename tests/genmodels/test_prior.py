@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from genmodels import registry, weights
 from genmodels.data import emoji
 from genmodels.errors import Refusal
 from genmodels.text_to_image import batches, latents, pipeline, text
@@ -277,3 +278,20 @@ def test_between_two_pictures_the_vector_turns_evenly():
     torch.testing.assert_close(path.norm(dim=1), torch.ones(5))
     torch.testing.assert_close((path[1:] * path[:-1]).sum(1), torch.full((4,), float(np.cos(np.pi / 8))))
     assert path[0, 0] == pytest.approx(1) and path[-1, 2] == pytest.approx(1)
+
+
+# The shipped prior
+
+
+def test_the_shipped_prior_comes_nearer_to_unseen_pictures_than_the_phrase():
+    figures = weights.read_card("emoji-prior")["held_out"]
+    for side in ("unseen_pairs", "unseen_subjects"):
+        assert figures[f"cosine_prior_{side}"] > 1.5 * figures[f"cosine_text_{side}"]
+        for what in ("top1", "top5"):
+            assert figures[f"{what}_prior_{side}"] > figures[f"{what}_text_{side}"]
+
+
+def test_the_shipped_prior_answers_both_languages_alike():
+    model = registry.load("emoji-prior", "cpu")
+    cat, gato, car = last(prior_.picture_vectors(model, ["cat", "gato", "car"], style="noto", seed=3)).x0
+    assert cat @ gato > 0.7 > cat @ car + 0.2
