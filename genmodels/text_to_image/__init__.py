@@ -93,3 +93,24 @@ def emoji_prior() -> EmojiPrior:
     from genmodels.text_to_image.prior import EmojiPrior
 
     return EmojiPrior()
+
+
+def emoji_data(folder: Path) -> EmojiPipeline:
+    from genmodels.text_to_image.data_need import read
+
+    return read(folder)
+
+
+for share in (1, 10, 100):
+    register(
+        ModelCard(
+            id=f"emoji-data-{share}",
+            topic="text_to_image",
+            can=frozenset({"generate"}),
+            weights=Embedded(f"emoji-data-{share}"),
+            params=1_227_751 + 1_763_504,
+            license=LICENSE,
+            source="arXiv:2112.10752",
+            data=f"{DATA}, {share} % of the subjects",
+        )
+    )(emoji_data)

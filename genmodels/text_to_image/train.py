@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from genmodels import registry, train, weights
 from genmodels.data import emoji
 from genmodels.step import Step
-from genmodels.text_to_image import cascade_train, judge_train, pipeline, prior
+from genmodels.text_to_image import cascade_train, data_need, judge_train, pipeline, prior
 from genmodels.text_to_image.autoencoder import PatchAutoencoder, spread
 from genmodels.text_to_image.batches import NO_PHRASE, DiffusionBatches, velocity_loss
 from genmodels.text_to_image.denoiser import EmojiTransformer2DModel
@@ -203,5 +203,6 @@ RECIPES: dict[str, Callable[[Budget], Iterator[Step]]] = {
     "emoji-clip": partial(judge_train.recipe, "emoji-clip"),
     "emoji-diffusion": diffusion,
     "emoji-prior": prior.recipe,
+    **{f"emoji-data-{share}": partial(data_need.recipe, share) for share in data_need.SHARES},
     "emoji-upscaler": cascade_train.recipe,
 }
