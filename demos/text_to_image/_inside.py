@@ -61,7 +61,7 @@ def schedule(lang: str, found: Trace) -> str:
     """alpha and sigma over the time of training, this run's steps on them, and the chosen one."""
     settings = found.settings
     kept = registry.load(settings.model).new_scheduler(settings.scheduler).alphas_cumprod
-    plot = Plot((0, 1000), (0, 1.05), text(lang, "schedule_x"), "", width=420, height=230)
+    plot = Plot((0, 1030), (0, 1.05), text(lang, "schedule_x"), "", width=420, height=230)
     every = range(0, 1000, 25)
     plot.line([(t, float(kept[t].sqrt())) for t in every], "known")
     plot.line([(t, float((1 - kept[t]).sqrt())) for t in every], "unknown")
@@ -98,15 +98,14 @@ def maps(latents: Tensor) -> str:
 
 
 def words(lang: str, found: Trace) -> str:
-    """For the phrase and each word, where the picture's 16 tokens look at it: per step, per layer."""
+    """For each word, how much the picture's 16 tokens look at it: per step, per layer."""
     from genmodels.text_to_image import text as encoder
 
     read = encoder.words(found.settings.prompt)
     if not read or found.attention is None:
         return f'<p class="ti-says">{escape(text(lang, "words_hub" if read else "words_empty"))}</p>'
     n, layers = found.attention.shape[:2]
-    labels = [text(lang, "word_phrase"), *read]
-    shares = found.attention[:, :, 1 : 1 + len(labels)]  # (n, layers, tokens, 16)
+    shares = found.attention[:, :, 2 : 2 + len(read)]  # (n, layers, words, 16)
     pictures = frames(found.x0, found.settings.model)
     data = base64.b64encode((shares * 255).round().byte().numpy().tobytes()).decode()
     side = round(shares.shape[-1] ** 0.5)
@@ -114,8 +113,9 @@ def words(lang: str, found: Trace) -> str:
         f'<figure class="ti-word"><div>{_image(lang, "word_alt", pictures, True, word=label)}'
         f"{_grid(lang, i, side, label)}</div><figcaption><b>{escape(label)}</b> <span data-share='{i}'></span>"
         "</figcaption></figure>"
-        for i, label in enumerate(labels)
+        for i, label in enumerate(read)
     )
+    says = text(lang, "words_says", side=side) if len(read) > 1 else text(lang, "words_one")
     layer = (
         f'<label class="ti-layer">{escape(text(lang, "layer"))} <input type="range" data-layer="1" min="0" max="{layers}" '
         f'value="0" step="1"><output data-all="{escape(text(lang, "layer_all"))}">{escape(text(lang, "layer_all"))}'
@@ -123,8 +123,8 @@ def words(lang: str, found: Trace) -> str:
     )
     return _view(
         lang, n,
-        f'{layer}<div class="ti-words" data-heat="{data}" data-layers="{layers}" data-tokens="{len(labels)}">{cells}'
-        f'</div><p class="ti-says">{escape(text(lang, "words_says", side=side))}</p>',
+        f'{layer}<div class="ti-words" data-heat="{data}" data-layers="{layers}" data-tokens="{len(read)}">{cells}'
+        f'</div><p class="ti-says">{escape(says)}</p>',
     )  # fmt: skip
 
 

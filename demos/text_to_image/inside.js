@@ -26,11 +26,12 @@ function heat(i) {
     sum + values[(((i - 1) * layers + l) * tokens + token) * cells + cell], 0) / chosen.length / 255;
   for (const map of all("[data-token]")) {
     const shares = [...Array(cells).keys()].map((cell) => mean(Number(map.dataset.token), cell));
-    const top = Math.max(...shares, 1e-6);
-    [...map.children].forEach((rect, cell) => rect.setAttribute("fill-opacity", (0.75 * shares[cell] / top).toFixed(3)));
+    const [low, high] = [Math.min(...shares), Math.max(...shares)];
+    const shine = (share) => high - low < 0.005 ? 0.35 : 0.8 * (share - low) / (high - low);
+    [...map.children].forEach((rect, cell) => rect.setAttribute("fill-opacity", shine(shares[cell]).toFixed(3)));
     const share = shares.reduce((a, b) => a + b, 0) / cells;
-    const number = (100 * share).toLocaleString(document.documentElement.lang || "en", { maximumFractionDigits: 1 });
-    one(`[data-share="${map.dataset.token}"]`).textContent = `${number} %`;
+    const percent = (value) => Math.round(100 * value);
+    one(`[data-share="${map.dataset.token}"]`).textContent = `${percent(share)} % (${percent(low)}–${percent(high)})`;
   }
   const said = one(".ti-layer output");
   said.textContent = layer ? `${layer} / ${layers}` : said.dataset.all;
