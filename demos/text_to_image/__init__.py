@@ -84,11 +84,15 @@ def run_draw(lang: str, *values: object) -> Iterator[tuple[Step, str, str]]:
             shown = time.monotonic()
 
 
-def run_live(lang: str, live: bool, *values: object) -> tuple[str, str, str] | list[dict]:
-    """Draw the quick way; values as in `run_draw`. -> HTML of the pictures, the settings as JSON, "live"."""
-    if not live:
-        return [gr.skip()] * 3
+def run_live(lang: str, live: bool, shown: str, *values: object) -> tuple[str, str, str] | list[dict]:
+    """Draw the quick way; values as in `run_draw`. -> HTML of the pictures, the settings as JSON, "live".
+
+    Nothing new where live mode is off, where `shown`, the settings of the picture on screen, are those already, and
+    where they are empty: then the tab is just opening, and draws by itself.
+    """
     settings = Settings.read(*values).live()
+    if not live or shown in ("", settings.json()):
+        return [gr.skip()] * 3
     return _views.stage(lang, settings, settings.pictures()), settings.json(), "live"
 
 
@@ -211,7 +215,7 @@ def _wire(ctx: _shell.Context, board: _controls.Board, outputs: list[gr.componen
         yield [*[gr.skip()] * len(drawn), *run_inside(lang, settings.json())]
 
     ctx.on_show(show, [made, *board.values], [*outputs, board.parts.prompt, *views])
-    typed = ctx.live(board.triggers, run_live, [board.live, *board.values], outputs)
+    typed = ctx.live(board.triggers, run_live, [board.live, shown, *board.values], outputs)
     drawn = ctx.run(board.start, board.stop, run_draw, board.values, [stage, shown], board.status, "text_to_image_draw")
     for event in (typed, drawn):
         ctx.follow(event, run_inside, [shown], views)

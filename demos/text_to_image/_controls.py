@@ -59,7 +59,8 @@ def build(ctx: _shell.Context, pick: str) -> Board:
     parts = _parts.Parts(prompt, negative, style, seed, steps, guidance, scheduler, model)
     values = [prompt, negative, style, seed, steps, guidance, scheduler, model, count]
     model.input(_fitting, model, [steps, guidance, scheduler], queue=False, api_visibility="private")
-    triggers = [prompt.input, negative.input, style.input, seed.change, guidance.input, count.input]
+    # Gradio's Textbox.input follows key presses alone: no deleting, pasting, accents by dead keys, nor phones.
+    triggers = [prompt.change, negative.change, style.input, seed.change, guidance.input, count.input]
     return Board(parts, values, triggers, live, start, stop, status)
 
 

@@ -53,7 +53,7 @@ def steps(lang: str, found: Trace) -> str:
         f"<p class='ti-says' data-texts='{_list(said)}'>{escape(said[-1])}</p>",
         f'<div class="gl-scroll" tabindex="0" role="group" aria-label="{escape(text(lang, "strip"))}">'
         f'<div class="ti-rows"><p>{escape(text(lang, "row_noisy"))}</p><p>{escape(text(lang, "row_x0"))}</p></div>'
-        f'<ol class="ti-strip">{thumbs}</ol></div>',
+        f'<ol class="ti-strip" aria-hidden="true">{thumbs}</ol></div>',
     )  # fmt: skip
 
 
@@ -116,10 +116,10 @@ def words(lang: str, found: Trace) -> str:
         for i, label in enumerate(read)
     )
     says = text(lang, "words_says", side=side) if len(read) > 1 else text(lang, "words_one")
+    every = escape(text(lang, "layer_all"))
     layer = (
-        f'<label class="ti-layer">{escape(text(lang, "layer"))} <input type="range" data-layer="1" min="0" max="{layers}" '
-        f'value="0" step="1"><output data-all="{escape(text(lang, "layer_all"))}">{escape(text(lang, "layer_all"))}'
-        "</output></label>"
+        f'<label class="ti-layer">{escape(text(lang, "layer"))} <input type="range" data-layer="1" value="0" min="0" '
+        f'max="{layers}" step="1"><output data-all="{every}">{every}</output></label>'
     )
     return _view(
         lang, n,
