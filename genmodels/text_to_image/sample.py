@@ -9,7 +9,7 @@ import click
 
 from genmodels import registry
 from genmodels.errors import Refusal
-from genmodels.text_to_image.settings import SETTINGS
+from genmodels.text_to_image.settings import SETTINGS, SHARES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ def command(
 
     if out.suffix.lower() != ".png":
         raise Refusal("file_type", f"{out.name} must end in .png", name=out.name)
-    model, own = load(id, download), SETTINGS[id]
+    model, own = load(id, download), (SETTINGS | SHARES)[id]
     if large and pipeline.picture_size(model) != 64:
         raise Refusal("choice", f"--large enlarges pictures of 64x64, not those of {id}", value=id, name="large")
     stream = pipeline.sample(

@@ -29,3 +29,5 @@ SETTINGS = {
     "sd-turbo": Settings(4, 1.0, "euler", TURBO, max_steps=4, guided=False, tiny="taesd"),
     "sdxl-turbo": Settings(4, 1.0, "euler-a", TURBO, max_steps=4, guided=False, tiny="taesdxl"),
 }
+# The miniature again, on 1, 10 and 100 percent of the data: to be compared with it, not chosen to draw with.
+SHARES = {f"emoji-data-{percent}": SETTINGS["emoji-diffusion"] for percent in (1, 10, 100)}

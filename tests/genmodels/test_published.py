@@ -19,7 +19,7 @@ from genmodels import device, registry, weights
 from genmodels.errors import Refusal
 from genmodels.text_to_image import hub_pipeline, pipeline
 from genmodels.text_to_image import sample as sample_command
-from genmodels.text_to_image.settings import SETTINGS
+from genmodels.text_to_image.settings import SETTINGS, SHARES
 from tests.fake_hub import FakeHub
 from tests.genmodels import tiny_hub
 
@@ -344,7 +344,7 @@ def test_sample_command_takes_a_published_model(hub, tmp_path):
 
 def test_every_model_that_draws_has_its_settings():
     drawing = {card.id for card in registry.cards("text_to_image") if "generate" in card.can}
-    assert drawing <= set(SETTINGS)
+    assert drawing <= set(SETTINGS | SHARES)
     for settings in SETTINGS.values():
         assert settings.scheduler in settings.schedulers and set(settings.schedulers) <= set(hub_pipeline.SCHEDULERS)
         assert settings.guided or settings.guidance_scale == 1
