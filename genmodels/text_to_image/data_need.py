@@ -28,7 +28,7 @@ from genmodels.text_to_image.pipeline import EmojiPipeline
 from genmodels.train import Budget, Trained
 
 SHARES = (1, 10, 100)  # percent of the training subjects; the smaller sets lie inside the larger ones
-PICTURES = 18_000
+PICTURES = 45_600
 BATCH = 24
 NAMED = 100  # the card lists the subjects where there are at most so many
 
