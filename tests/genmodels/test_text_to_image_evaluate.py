@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -108,6 +109,7 @@ def test_the_list_is_fixed_and_of_one_side(data):
 
 def test_generated_pictures_do_not_depend_on_their_batch(tiny, data, monkeypatch):
     monkeypatch.setattr(registry, "load", lambda *_: tiny)
+    monkeypatch.setattr(alignment, "precision", lambda _: nullcontext())
     prompts, styles = ["gato", "sun", "casa", "car"], ["noto", "twemoji", "noto", "any"]
     sampler = alignment.Sampler("tiny", 3, 2.0, "ddim")
     together = alignment.generate(sampler, prompts, styles, seed=5)
