@@ -79,6 +79,24 @@ def emoji_clip() -> PictureEncoder:
 
 @register(
     ModelCard(
+        id="emoji-judge",
+        topic="text_to_image",
+        can=frozenset({"judge"}),
+        weights=Embedded("emoji-judge"),
+        params=2_159_041,
+        license=LICENSE,
+        source="arXiv:2103.00020",
+        data=f"{DATA}, and in four that only the judge sees: FxEmoji, EmojiOne 1 and monotone, Fluent in high contrast",
+    )
+)
+def emoji_judge() -> PictureEncoder:
+    from genmodels.text_to_image.judge import PictureEncoder
+
+    return PictureEncoder()
+
+
+@register(
+    ModelCard(
         id="emoji-prior",
         topic="text_to_image",
         can=frozenset({"embed"}),

@@ -44,7 +44,7 @@ class Setting:
 
 SETTINGS = {
     "emoji-clip": Setting(seed=1, pictures=240_000),
-    "emoji-judge": Setting(seed=2, pictures=220_000, strength=1.3, sketched=0.1, dropout=0.15, mixed=0.5, others=True),
+    "emoji-judge": Setting(seed=2, pictures=400_000, strength=1.3, sketched=0.1, dropout=0.15, mixed=0.5, others=True),
 }
 
 

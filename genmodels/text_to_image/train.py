@@ -201,6 +201,7 @@ def write_autoencoder(model: PatchAutoencoder, data: emoji.Emoji, trained: Train
 RECIPES: dict[str, Callable[[Budget], Iterator[Step]]] = {
     "emoji-autoencoder": autoencoder,
     "emoji-clip": partial(judge_train.recipe, "emoji-clip"),
+    "emoji-judge": partial(judge_train.recipe, "emoji-judge"),
     "emoji-diffusion": diffusion,
     "emoji-prior": prior.recipe,
     **{f"emoji-data-{share}": partial(data_need.recipe, share) for share in data_need.SHARES},
