@@ -51,6 +51,12 @@ def test_encode_takes_bytes_and_floats_alike_in_parts():
     whole, _ = judge.encode(model, pictures)
     parts, _ = judge.encode(model, pictures.float() / 127.5 - 1, size=2)
     torch.testing.assert_close(whole, parts, atol=1e-5, rtol=1e-4)
+    mirrored, features = judge.encode(model, pictures.flip(3))
+    torch.testing.assert_close(whole, mirrored)
+    with torch.no_grad():
+        x = pictures.float() / 127.5 - 1
+        torch.testing.assert_close(features, (model.features(x) + model.features(x.flip(3))) / 2)
+        torch.testing.assert_close(whole, F.normalize(model(x) + model(x.flip(3)), dim=1))
 
 
 def test_loss_is_the_naive_one():
