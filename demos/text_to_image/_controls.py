@@ -45,7 +45,7 @@ def build(ctx: _shell.Context, pick: str) -> Board:
         start = gr.Button(ctx.t("draw"), variant="primary", min_width=120)
         stop = gr.Button(ctx.shell("stop"), min_width=90)
     status = gr.HTML(_shell.status_line(""))
-    with gr.Accordion(ctx.t("more"), open=False):
+    with gr.Accordion(ctx.t("more"), open=False, elem_classes="ti-settings"):
         steps = ctx.control("steps", gr.Slider(1, _parts.STEPS_MAX, 20, step=1, label=ctx.t("steps")))
         guidance = ctx.control("guidance", gr.Slider(0, _parts.GUIDANCE_MAX, 3, step=0.5, label=ctx.t("guidance")))
         kinds = [
