@@ -72,8 +72,7 @@ def fit(
 
     optimizers(model, lr, weight_decay) is `adamw` unless given.
 
-    The learning rate at a step is lr * decay(step, steps, warmup): `schedule` unless given, `constant` for a run whose
-    end is not known.
+    The learning rate at a step is lr * decay(step, steps, warmup): `schedule` unless given.
     batches(step) is an endless stream of tensor tuples from that step on, batch first; loss(model, *batch) a scalar.
     Yields a Step at least every 0.2 s (one for each step if steps are slower). `trained` is filled on the way.
     At the end, and when closed early, `model` holds the averaged weights and a checkpoint is written.
@@ -169,6 +168,15 @@ def schedule(step: int, steps: int, warmup: int) -> float:
 def constant(step: int, steps: int, warmup: int) -> float:
     """Factor on the learning rate: linear warm-up, then 1 for ever; the averaged weights stand in for a decay."""
     return min(1.0, (step + 1) / warmup)
+
+
+def cooldown(step: int, steps: int, warmup: int) -> float:
+    """Factor on the learning rate: linear warm-up, 1, and over the last eighth of the steps linearly down to 0.
+
+    A run that ended so goes on from its constant part when its recipe is given more steps
+    (Haegele et al. 2024, arXiv:2405.18392).
+    """
+    return min(1.0, (step + 1) / warmup, 8 * (steps - step) / steps)
 
 
 def checkpoint(id: str) -> Path:

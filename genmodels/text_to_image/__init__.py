@@ -10,6 +10,7 @@ from genmodels.weights import Embedded
 
 if TYPE_CHECKING:
     from genmodels.text_to_image.autoencoder import PatchAutoencoder
+    from genmodels.text_to_image.cascade import UpscalerUNet2DModel
     from genmodels.text_to_image.judge import PictureEncoder
     from genmodels.text_to_image.pipeline import EmojiPipeline
     from genmodels.text_to_image.prior import EmojiPrior
@@ -54,6 +55,26 @@ def emoji_diffusion(folder: Path) -> EmojiPipeline:
     from genmodels.text_to_image.pipeline import EmojiPipeline
 
     return EmojiPipeline.read(folder)
+
+
+@register(
+    ModelCard(
+        id="emoji-upscaler",
+        topic="text_to_image",
+        can=frozenset({"upscale"}),
+        weights=Embedded("emoji-upscaler"),
+        params=2_763_024,
+        license=LICENSE,
+        source="arXiv:2205.11487",
+        data=DATA,
+    )
+)
+def emoji_upscaler(folder: Path) -> UpscalerUNet2DModel:
+    import torch
+
+    from genmodels.text_to_image.cascade import UpscalerUNet2DModel
+
+    return UpscalerUNet2DModel.from_pretrained(folder, torch_dtype=torch.float32)
 
 
 from genmodels.text_to_image import published as published  # noqa: E402  (listed after the embedded ones)

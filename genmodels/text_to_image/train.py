@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from genmodels import registry, train, weights
 from genmodels.data import emoji
 from genmodels.step import Step
-from genmodels.text_to_image import cascade_train, data_need, judge_train, pipeline, prior
+from genmodels.text_to_image import cascade_train, data_need, few_step, judge_train, pipeline, prior
 from genmodels.text_to_image.autoencoder import PatchAutoencoder, spread
 from genmodels.text_to_image.batches import NO_PHRASE, DiffusionBatches, velocity_loss
 from genmodels.text_to_image.denoiser import EmojiTransformer2DModel
@@ -50,12 +50,12 @@ def autoencoder(budget: Budget) -> Iterator[Step]:
     write_autoencoder(model, data, trained, budget)
 
 
-DIFFUSION_PICTURES = 4_000_000
+DIFFUSION_PICTURES = {"cpu": 2_000_000, "cuda": 12_000_000}
 DIFFUSION_BATCH = 96
 
 
 def diffusion(budget: Budget) -> Iterator[Step]:
-    """The denoiser on the autoencoder's latents: v-prediction, dropped captions, constant rate, averaged weights."""
+    """The denoiser on the autoencoder's latents: v-prediction, dropped captions, averaged weights."""
     data = emoji.load()
     autoencoder_ = registry.load("emoji-autoencoder", "cpu")
     train_set = variants(data, autoencoder_)
@@ -73,11 +73,11 @@ def diffusion(budget: Budget) -> Iterator[Step]:
         DiffusionBatches(data, train_set, DIFFUSION_BATCH, no_phrase=NO_PHRASE, pictures=pictures),
         velocity_loss,
         budget=budget,
-        steps=DIFFUSION_PICTURES // DIFFUSION_BATCH,
+        steps=DIFFUSION_PICTURES[budget.device] // DIFFUSION_BATCH,
         lr=1.5e-3,
         warmup=100,
         average=0.999,
-        decay=train.constant,
+        decay=train.cooldown,
         optimizers=train.muon,
         trained=trained,
     )

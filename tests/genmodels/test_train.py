@@ -238,6 +238,11 @@ def test_constant():
     assert [loop.constant(step, 5, 4) for step in (0, 3, 100)] == [0.25, 1.0, 1.0]
 
 
+def test_cooldown():
+    assert [loop.cooldown(step, 80, 4) for step in (0, 3, 50, 70)] == [0.25, 1.0, 1.0, 1.0]
+    assert [loop.cooldown(step, 80, 4) for step in (75, 79, 80)] == [0.5, 0.1, 0.0]
+
+
 def test_the_learning_rate_follows_the_schedule():
     seen = []
 
