@@ -30,7 +30,8 @@ def test_list():
     assert result.exit_code == 0
     lines = result.output.splitlines()
     assert len(lines) == len(registry.cards())
-    assert lines[0].split()[:3] == ["digits-cnn-1", "open_set", "353,554"] and lines[0].endswith("ready")
+    line = next(line for line in lines if line.startswith("digits-cnn-1 "))
+    assert line.split()[:3] == ["digits-cnn-1", "open_set", "353,554"] and line.endswith("ready")
 
 
 def test_list_as_json():

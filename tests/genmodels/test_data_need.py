@@ -76,9 +76,9 @@ def small(tmp_path, monkeypatch) -> emoji.Emoji:
 
 
 def test_a_recipe_learns_its_pictures_by_heart_and_says_so(small, monkeypatch):
-    monkeypatch.setattr(data_need, "PICTURES", 150 * data_need.BATCH)
+    monkeypatch.setattr(data_need, "PICTURES", 400 * data_need.BATCH)
     steps = list(data_need.recipe(100, Budget()))
-    assert steps[-1].i == steps[-1].n == 150
+    assert steps[-1].i == steps[-1].n == 400
     card = weights.read_card("emoji-data-100")
     held_out = card["held_out"]
     assert (held_out["subjects"], held_out["pictures"]) == (4, 4)
