@@ -36,8 +36,7 @@ window.genlab = (() => {
   }
 
   const tabs = () => [...document.querySelectorAll('#topics > .tab-wrapper [role="tab"], #topics > div [role="tab"]')]
-    .filter((tab) => tab.offsetParent && !tab.closest(".tabitem"))  // a topic may have tabs of its own
-    .filter((tab, i, all) => all.findIndex((other) => other.id === tab.id) === i);
+    .filter((tab) => tab.offsetParent && !tab.closest(".tabitem"));  // a topic may have tabs of its own
   function nextTab(step) {
     const all = tabs();
     const at = all.findIndex((tab) => tab.getAttribute("aria-selected") === "true");

@@ -49,6 +49,7 @@ class Context:
     lang: gr.Radio
     controls: dict[str, Control] = field(default_factory=dict)
     renders: list[tuple[Callable[..., Any], Sequence[Component], Sequence[Component]]] = field(default_factory=list)
+    tabs: list[tuple[gr.Tab, str]] = field(default_factory=list)
 
     def t(self, key: str) -> Any:
         """A text of the topic, translated in the browser."""
@@ -64,6 +65,11 @@ class Context:
         with gr.Column(elem_classes=["gl-section", f"gl-{name}"]):
             gr.Markdown(self.shell(name), elem_classes="gl-heading")
             yield
+
+    def tab(self, key: str, **options: Any) -> gr.Tab:
+        """A tab labelled by a text of the topic; Gradio alone leaves labels of tabs not yet opened untranslated."""
+        self.tabs.append((gr.Tab(self.t(key), **options), key))
+        return self.tabs[-1][0]
 
     def control(
         self,
@@ -207,10 +213,11 @@ def page(topics: list[ModuleType]) -> tuple[gr.Blocks, gr.I18n]:
         contexts, tab_items = [], []
         with gr.Tabs(elem_id="topics", overflow_behavior="wrap") as tabs:
             for topic in topics:
-                with gr.Tab(i18n(f"{topic.ID}.tab"), id=topic.ID, elem_classes=f"gl-topic gl-{topic.ID}") as item:
-                    contexts.append(Context(topic, i18n, lang))
-                    topic.build(contexts[-1])
-                    tab_items.append(item)
+                ctx = Context(topic, i18n, lang)
+                with ctx.tab("tab", id=topic.ID, elem_classes=f"gl-topic gl-{topic.ID}") as item:
+                    topic.build(ctx)
+                contexts.append(ctx)
+                tab_items.append(item)
         _wire(demo, lang, active, tabs, tab_items, contexts)
     return demo, i18n
 
@@ -286,12 +293,18 @@ def _wire(
             gr.Warning(_i18n.say(lang, "no_tab"))
             tab = known[0]
         updates = [ctx.restored(lang, query if ctx.topic.ID == tab else {}) for ctx in contexts]
-        return [lang, tab, gr.Tabs(selected=tab), *(update for group in updates for update in group)]
+        return [lang, tab, gr.Tabs(selected=tab), *(update for group in updates for update in group), *labels(lang)]
 
+    def labels(lang: str) -> list[Any]:
+        return [gr.update(label=ctx.topic.TEXT[lang][key]) for ctx in contexts for _, key in ctx.tabs]
+
+    labelled = [tab for ctx in contexts for tab, _ in ctx.tabs]
     controls = [control.component for ctx in contexts for control in ctx.controls.values()]
     private = {"api_visibility": "private", "show_progress": "hidden"}
-    loaded = demo.load(opened, lang, [lang, active, tabs, *controls], js=ON_LOAD, **private)
-    switched = lang.input(lambda lang: lang, lang, lang, js=ON_LANGUAGE, queue=False, **private)
+    loaded = demo.load(opened, lang, [lang, active, tabs, *controls, *labelled], js=ON_LOAD, **private)
+    switched = lang.input(
+        lambda lang: [lang, *labels(lang)], lang, [lang, *labelled], js=ON_LANGUAGE, queue=False, **private
+    )
     for ctx, item in zip(contexts, items, strict=True):
         selected = item.select(functools.partial(str, ctx.topic.ID), None, active, queue=False, **private)
         for fn, inputs, outputs in ctx.renders:

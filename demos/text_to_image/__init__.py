@@ -87,11 +87,12 @@ def run_draw(lang: str, *values: object) -> Iterator[tuple[Step, str, str]]:
 def run_live(lang: str, live: bool, shown: str, *values: object) -> tuple[str, str, str] | list[dict]:
     """Draw the quick way; values as in `run_draw`. -> HTML of the pictures, the settings as JSON, "live".
 
-    Nothing new where live mode is off, where `shown`, the settings of the picture on screen, are those already, and
-    where they are empty: then the tab is just opening, and draws by itself.
+    Nothing new where live mode is off, where `shown`, the settings of the picture on screen, are those already (drawn
+    the quick way or in full), and where they are empty: then the tab is just opening, and draws by itself.
     """
-    settings = Settings.read(*values).live()
-    if not live or shown in ("", settings.json()):
+    asked = Settings.read(*values)
+    settings = asked.live()
+    if not live or shown in ("", settings.json(), asked.json()):
         return [gr.skip()] * 3
     return _views.stage(lang, settings, settings.pictures()), settings.json(), "live"
 
@@ -167,7 +168,7 @@ def build(ctx: _shell.Context) -> None:
     with ctx.section("inside"), gr.Tabs(elem_classes="ti-inner", overflow_behavior="wrap"):
         views = _views_tabs(ctx, shown)
         for name, part in INNER:
-            with gr.Tab(ctx.t(f"tab_{name}")):
+            with ctx.tab(f"tab_{name}"):
                 part.build(ctx, board.parts)
     with actions:
         ctx.actions("#ti-picture", snippet, [shown])
@@ -188,7 +189,7 @@ def _views_tabs(ctx: _shell.Context, shown: gr.Textbox) -> list[gr.HTML]:
     script = (HERE / "inside.js").read_text(encoding="utf-8")
     views = []
     for name in VIEWS:
-        with gr.Tab(ctx.t(f"tab_{name}")):
+        with ctx.tab(f"tab_{name}"):
             views.append(gr.HTML(elem_id=f"ti-{name}", min_height=380, js_on_load=script))
             if name == "steps":
                 file, called = gr.Textbox(visible="hidden"), gr.Textbox(visible="hidden")

@@ -179,17 +179,17 @@ def build(ctx: _shell.Context, parts: _parts.Parts) -> None:
     """Four comparisons; A is what the controls of *Try*, `parts`, say."""
     a = [getattr(parts, name) for name in views.COMPARED]
     with gr.Tabs(elem_classes="ti-inner", overflow_behavior="wrap"):
-        with gr.Tab(ctx.t("compare.ab")) as tab:
+        with ctx.tab("compare.ab") as tab:
             gr.Markdown(ctx.t("compare.ab_says"))
             _build_ab(ctx, parts, a, tab)
-        with gr.Tab(ctx.t("compare.grid")):
+        with ctx.tab("compare.grid"):
             gr.Markdown(ctx.t("compare.grid_says"))
             start, stop, status = _buttons(ctx, ctx.t("compare.grid_run"))
             ctx.run(start, stop, run_grid, a, [_pictures(ctx, "ti-grid")], status, "text_to_image_grid")
-        with gr.Tab(ctx.t("compare.walk")):
+        with ctx.tab("compare.walk"):
             gr.Markdown(ctx.t("compare.walk_says"))
             target = _build_walk(ctx, a)
-        with gr.Tab(ctx.t("compare.edit")):
+        with ctx.tab("compare.edit"):
             gr.Markdown(ctx.t("compare.edit_says"))
             edited = _build_edit(ctx, a)
 

@@ -66,7 +66,8 @@ def run_gallery() -> str:
         f'<div class="ti-gallery"{_address(sheet)}>{both("gallery.intro", "p", count=len(known))}'
         f'<div class="ti-find"><input type="search" autocomplete="off" spellcheck="false" {labels}>'
         f'<p role="status"><output>{len(known)}</output> {both("gallery.found")}</p></div>'
-        f'<p class="ti-none" hidden>{both("gallery.none")}</p><div class="ti-all" tabindex="0">{groups}</div>{note}</div>'
+        f'<p class="ti-none" hidden>{both("gallery.none")}</p>'
+        f'<div class="ti-all" tabindex="0">{groups}</div>{note}</div>'
     )
 
 

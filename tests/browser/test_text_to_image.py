@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from demos import _i18n, text_to_image
+from demos import _i18n, open_set, text_to_image
 from tests.browser.conftest import Visit
 from tests.browser.serving import settled
 from tests.browser.test_page import NAMELESS, OUTSIDE, SIZES, serious
@@ -52,12 +52,16 @@ def test_the_picture_follows_the_typing(visit: Visit):
 
 
 def test_a_drawing_is_stopped(visit: Visit):
-    page = start(visit, "steps=50")
+    page = start(visit, "steps=100&count=8&scheduler=heun")
+    before = picture(page).get_attribute("src")
     status = page.locator(".gl-text_to_image .gl-try .gl-status").first
     page.get_by_role("button", name=says("en", "draw"), exact=True).click()
-    expect(status).to_have_text(re.compile(r"^Step \d+ of 50"))
+    expect(picture(page)).not_to_have_attribute("src", before)
     page.locator(".gl-try").get_by_role("button", name=_i18n.say("en", "stop"), exact=True).click()
     expect(status).to_have_text(_i18n.say("en", "stopped"))
+    settled(page)
+    expect(status).to_have_text(_i18n.say("en", "stopped"))
+    assert re.search(says("en", "forming", i=r"\d+", n=199), page.locator("#ti-picture").inner_text())
 
 
 def test_switching_language_keeps_the_picture(visit: Visit):
@@ -69,7 +73,8 @@ def test_switching_language_keeps_the_picture(visit: Visit):
     settled(page)
     assert picture(page).get_attribute("src") == before and prompt(page).input_value() == "sapo verde"
     expect(picture(page)).to_have_attribute("alt", says("en", "picture_alt", prompt="sapo verde"))
-    expect(page.get_by_role("tab", name=says("en", "tab_guidance"), exact=True)).to_be_visible()
+    for name in (says("en", "tab_guidance"), says("en", "tab_limits"), open_set.TEXT["en"]["tab"]):
+        expect(page.get_by_role("tab", name=name, exact=True)).to_be_visible()
     expect(page.locator("#ti-steps")).to_contain_text(says("en", "steps_x0"))
 
 
