@@ -52,7 +52,7 @@ def test_the_picture_follows_the_typing(visit: Visit):
 
 
 def test_a_drawing_is_stopped(visit: Visit):
-    page = start(visit, "steps=100&count=8&scheduler=heun")
+    page = start(visit, "steps=50&count=8&scheduler=heun")
     before = picture(page).get_attribute("src")
     status = page.locator(".gl-text_to_image .gl-try .gl-status").first
     page.get_by_role("button", name=says("en", "draw"), exact=True).click()
@@ -61,7 +61,7 @@ def test_a_drawing_is_stopped(visit: Visit):
     expect(status).to_have_text(_i18n.say("en", "stopped"))
     settled(page)
     expect(status).to_have_text(_i18n.say("en", "stopped"))
-    assert re.search(says("en", "forming", i=r"\d+", n=199), page.locator("#ti-picture").inner_text())
+    assert re.search(says("en", "forming", i=r"\d+", n=99), page.locator("#ti-picture").inner_text())
 
 
 def test_switching_language_keeps_the_picture(visit: Visit):
