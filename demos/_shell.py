@@ -132,14 +132,8 @@ class Context:
             show_progress="hidden",
             **_api(api_name),
         )
-        stop.click(
-            lambda lang: status_line(_i18n.say(lang, "stopped")),
-            self.lang,
-            status,
-            cancels=[event],
-            queue=False,
-            api_visibility="private",
-        )
+        said = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        stop.click(None, None, None, cancels=[event], **said).then(_stopped, self.lang, status, **said)
         return event
 
     def follow(
@@ -371,6 +365,11 @@ def _stepped(fn: Callable[..., Iterator[tuple[Any, ...]]], outputs: int) -> Call
             yield status_line(_i18n.explain(lang, error)), *_skips(outputs, True)
 
     return steps
+
+
+def _stopped(lang: str) -> str:
+    time.sleep(0.2)  # what the run sent before it heard of the stop arrives first, and does not overwrite this
+    return status_line(_i18n.say(lang, "stopped"))
 
 
 def _progress(lang: str, step: Step, seconds: float) -> str:
