@@ -77,6 +77,22 @@ def emoji_upscaler(folder: Path) -> UpscalerUNet2DModel:
     return UpscalerUNet2DModel.from_pretrained(folder, torch_dtype=torch.float32)
 
 
+@register(
+    ModelCard(
+        id="emoji-fewstep",
+        topic="text_to_image",
+        can=frozenset({"generate"}),
+        weights=Embedded("emoji-fewstep"),
+        params=1_227_751 + 9_697_328,
+        license=LICENSE,
+        source="arXiv:2310.04378",
+        data=DATA,
+    )
+)
+def emoji_fewstep(folder: Path) -> EmojiPipeline:
+    return emoji_diffusion(folder)
+
+
 from genmodels.text_to_image import published as published  # noqa: E402  (listed after the embedded ones)
 
 

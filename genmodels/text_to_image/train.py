@@ -203,6 +203,7 @@ RECIPES: dict[str, Callable[[Budget], Iterator[Step]]] = {
     "emoji-clip": partial(judge_train.recipe, "emoji-clip"),
     "emoji-judge": partial(judge_train.recipe, "emoji-judge"),
     "emoji-diffusion": diffusion,
+    "emoji-fewstep": few_step.recipe,
     "emoji-prior": prior.recipe,
     **{f"emoji-data-{share}": partial(data_need.recipe, share) for share in data_need.SHARES},
     "emoji-upscaler": cascade_train.recipe,
