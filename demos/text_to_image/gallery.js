@@ -1,5 +1,6 @@
 // Search the gallery while typing, accents ignored, names and tags of the page's language; a click fills the prompt.
 const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+const parts = (text) => plain(text).split(/[^\p{L}\p{N}]+/u);
 const language = () => (document.documentElement.lang.startsWith("pt") ? "pt" : "en");
 const field = () => element.querySelector("input[type=search]");
 
@@ -9,12 +10,12 @@ function name(button) {
 
 function search() {
   const lang = language();
-  const wanted = plain(field().value).split(/\s+/).filter(Boolean);
+  const wanted = parts(field().value).filter(Boolean);
   let count = 0;
   element.querySelectorAll("section").forEach((section) => {
     let here = 0;
     section.querySelectorAll("button").forEach((button) => {
-      const words = plain(`${name(button)} ${button.dataset[lang]}`).split(/[^\p{L}\p{N}]+/u);
+      const words = parts(`${name(button)} ${button.dataset[lang]}`);
       const fits = wanted.every((part) => words.some((word) => word.startsWith(part)));
       button.hidden = !fits;
       here += fits;

@@ -69,7 +69,7 @@ def choose(page: Page, label: str, option: str) -> None:
 
 
 def slider(page: Page) -> Locator:
-    return page.locator(".gl-controls input[type=range]")
+    return page.locator(".gl-open_set .gl-controls input[type=range]")
 
 
 def drag_slider(page: Page, to: float) -> None:
@@ -164,7 +164,7 @@ def test_another_seed_makes_other_examples_and_shows_its_number(visit: Visit):
     before = page.locator("#examples img").first.get_attribute("src")
     page.get_by_role("button", name=_i18n.say("en", "dice")).click()
     expect(page.locator("#examples img").first).not_to_have_attribute("src", before)
-    assert page.locator(".gl-seed input").input_value() != "7"
+    assert page.locator(".gl-open_set .gl-seed input").input_value() != "7"
 
 
 def test_the_slider_moves_the_rates(visit: Visit):
@@ -213,7 +213,7 @@ NOISE = {"before": 1, "steps": 1, "levels": 2, "digit": 1, "after": 1, "n": 1, "
 
 def test_measuring_live_and_stopping(visit: Visit):
     page = visit()
-    status = page.locator(".gl-measure .gl-status")
+    status = page.locator(".gl-open_set .gl-measure .gl-status")
     rows = page.locator("#live tbody tr")
     page.get_by_role("button", name=says("en", "measure_button")).click()
     expect(status).to_have_text(re.compile(r"^Step \d+ of \d+"))
@@ -280,7 +280,7 @@ def test_presenter_keys(visit: Visit):
     presenting, not_presenting = re.compile(r"\bgl-present\b"), re.compile(r"^(?!.*\bgl-present\b)")
     page.keyboard.press("p")
     expect(body).to_have_class(presenting)
-    expect(page.locator(".gl-idea")).to_be_hidden()
+    expect(page.locator(".gl-open_set .gl-idea")).to_be_hidden()
     expect(page.locator("#pad canvas")).to_be_visible()
     names = [topic.TEXT["en"]["tab"] for topic in topics()]
     at = names.index(says("en", "tab"))
@@ -294,7 +294,7 @@ def test_presenter_keys(visit: Visit):
     expect(word(page)).to_have_text(says("en", "digit", digit=1))
     page.keyboard.press("Escape")
     expect(body).to_have_class(not_presenting)
-    page.locator(".gl-seed input").focus()
+    page.locator(".gl-open_set .gl-seed input").focus()
     page.keyboard.press("p")
     expect(body).to_have_class(not_presenting)
     page.get_by_role("button", name=_i18n.say("en", "present")).click()
@@ -349,7 +349,7 @@ def test_the_python_code_gives_the_same_verdict(visit: Visit):
     page = visit()
     draw(page, ONE)
     page.get_by_role("button", name=_i18n.say("en", "code")).click()
-    lines = page.locator(".gl-code .cm-line")
+    lines = page.locator(".gl-open_set .gl-code .cm-line")
     expect(lines.filter(has_text="genmodels.load")).to_be_visible()
     code = "\n".join(line.rstrip("\n") for line in lines.all_text_contents())
     done = subprocess.run(
