@@ -38,7 +38,7 @@ def build(ctx: _shell.Context, pick: str) -> Board:
     )
     gr.HTML(ctx.t("chips"), js_on_load=pick, elem_classes="ti-chips")
     styles = [(ctx.t(f"style.{style}"), style) for style in STYLES]
-    style = ctx.control("style", gr.Dropdown(styles, value="any", label=ctx.t("style"), filterable=False))
+    style = ctx.control("style", gr.Dropdown(styles, value="fluent-3d", label=ctx.t("style"), filterable=False))
     seed = ctx.seed_row(7)
     live = ctx.control("live", gr.Checkbox(True, label=ctx.t("live")))
     with gr.Row(elem_classes="ti-run"):

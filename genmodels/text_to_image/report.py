@@ -14,6 +14,7 @@ LANGUAGES_APART = 0.03
 FRECHET_RATIO = {"fewstep_4": 1.15, "fewstep_1": 1.5}
 SECONDS = {"fewstep_1": 0.060, "fewstep_4": 0.150, "teacher_20": 1.0, "cascade_256": 2.0}
 PEER, PEER_TIMES = "denoising-diffusion-pytorch", 250
+OVER = ("times", "architecture", "steps")
 NONE = "–"
 
 
@@ -129,7 +130,7 @@ def _side(found: dict[str, dict[str, Any]], side: str) -> str:
 def _peers(read: dict[str, dict[str, Any]]) -> str:
     timed = read.get("emoji-diffusion", {}).get("bench", {})
     rows = [
-        [name, peer["timed"], f"{peer['seconds']:.3g} s", _label(own), *(f"{over[key]:.3g}×" for key in over)]
+        [name, peer["timed"], f"{peer['seconds']:.3g} s", _label(own), *(f"{over[key]:.4g}×" for key in OVER)]
         for name, peer in timed.get("peer", {}).items()
         for own, over in peer["over"].items()
     ]
