@@ -210,8 +210,8 @@ def _wire(ctx: _shell.Context, board: _controls.Board, outputs: list[gr.componen
     def show(lang: str, made: str | None, prompt: str, *rest: object) -> Iterator[list[object]]:
         prompt = prompt if prompt or made else _views.first_prompt(lang)
         settings = Settings.read(prompt, *rest)
-        settings = settings if made == "full" else settings.live()
-        drawn = [_views.stage(lang, settings, settings.pictures()), settings.json(), made or "live", prompt]
+        settings = settings.live() if made == "live" else settings
+        drawn = [_views.stage(lang, settings, settings.pictures()), settings.json(), made or "full", prompt]
         yield [*drawn, *[gr.skip()] * len(views)]
         yield [*[gr.skip()] * len(drawn), *run_inside(lang, settings.json())]
 
