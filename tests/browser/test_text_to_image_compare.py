@@ -12,6 +12,17 @@ from demos import _i18n, text_to_image
 from tests.browser.conftest import Visit
 from tests.browser.serving import settled
 
+STOP_AT_THE_FIRST_PICTURE = """([run, stop]) => new Promise((done) => {
+  const watch = new MutationObserver(() => {
+    if (!document.querySelector("#ti-grid td img")) return;
+    watch.disconnect();
+    stop.click();
+    done();
+  });
+  watch.observe(document.body, { childList: true, subtree: true });
+  run.click();
+})"""
+
 
 def says(lang: str, key: str, **values: object) -> str:
     return _i18n.fill(lang, text_to_image.TEXT[lang][key], **values)
@@ -57,11 +68,13 @@ def test_a_and_b_are_divided_by_drag_and_by_key(visit: Visit, lang: str, width: 
 
 
 def test_the_grid_stops_and_the_walk_plays_and_is_saved(visit: Visit):
-    page = compare(visit, "en", "&steps=2&cmp_walk=seeds&cmp_frames=8")
-    part(page, "en", "grid", "grid_run")
-    page.locator("#ti-grid td img").first.wait_for()
+    page = compare(visit, "en", "&steps=2&scheduler=heun&cmp_walk=seeds&cmp_frames=8")
+    page.get_by_role("tab", name=says("en", "compare.grid"), exact=True).click()
     own = page.locator(".ti-inner .ti-inner")  # Try and Measure have buttons of that name too
-    own.get_by_role("button", name=_i18n.say("en", "stop"), exact=True).locator("visible=true").click()
+    run = page.get_by_role("button", name=says("en", "compare.grid_run"), exact=True).element_handle()
+    stop = own.get_by_role("button", name=_i18n.say("en", "stop"), exact=True).locator("visible=true").element_handle()
+    page.evaluate(STOP_AT_THE_FIRST_PICTURE, [run, stop])
+    expect(own.locator(".gl-status").locator("visible=true")).to_have_text(_i18n.say("en", "stopped"))
     settled(page)
     drawn = page.locator("#ti-grid td img").count()
     assert 0 < drawn < 20

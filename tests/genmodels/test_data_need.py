@@ -65,7 +65,8 @@ def small(tmp_path, monkeypatch) -> emoji.Emoji:
     monkeypatch.setattr(data_need, "new_model", lambda: EmojiTransformer2DModel(dim=64, num_layers=2, num_heads=2))
     words = [("apple", "maçã"), ("car", "carro"), ("cat", "gato"), ("tree", "árvore"), ("ball", "bola"), ("sun", "sol")]
     pictures = np.full((6, 64, 64, 3), 255, np.uint8)
-    pictures[:, 16:48, 16:48] = np.random.default_rng(0).integers(0, 256, (6, 1, 1, 3))
+    blocks = np.random.default_rng(0).integers(0, 256, (6, 4, 4, 3))
+    pictures[:, 16:48, 16:48] = blocks.repeat(8, 1).repeat(8, 2)
     split = np.array([emoji.TRAIN] * 4 + [emoji.HELD_PAIR, emoji.HELD_SUBJECT], np.uint8)
     data = emoji.Emoji(
         pictures, np.arange(6), np.zeros(6, int), split, tuple(named(i, *w) for i, w in enumerate(words))
@@ -76,9 +77,9 @@ def small(tmp_path, monkeypatch) -> emoji.Emoji:
 
 
 def test_a_recipe_learns_its_pictures_by_heart_and_says_so(small, monkeypatch):
-    monkeypatch.setattr(data_need, "PICTURES", 400 * data_need.BATCH)
+    monkeypatch.setattr(data_need, "PICTURES", 200 * data_need.BATCH)
     steps = list(data_need.recipe(100, Budget()))
-    assert steps[-1].i == steps[-1].n == 400
+    assert steps[-1].i == steps[-1].n == 200
     card = weights.read_card("emoji-data-100")
     held_out = card["held_out"]
     assert (held_out["subjects"], held_out["pictures"]) == (4, 4)
