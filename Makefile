@@ -9,9 +9,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 run: $(VENV)/run.done
 	$(BIN)/python app.py
 
-# What fails is run once more, alone: a stalled machine lets a browser's wait run out.
 test: $(VENV)/test.done browser lint
-	$(BIN)/python -m pytest || $(BIN)/python -m pytest --last-failed
+	$(BIN)/python -m pytest
 
 lint: $(VENV)/test.done
 	$(BIN)/ruff check .
