@@ -287,7 +287,8 @@ def _wire(
             gr.Warning(_i18n.say(lang, "no_tab"))
             tab = known[0]
         updates = [ctx.restored(lang, query if ctx.topic.ID == tab else {}) for ctx in contexts]
-        return [lang, tab, gr.Tabs(selected=tab), *(update for group in updates for update in group), *labels(lang)]
+        active = tab if tab == known[0] else ""  # another tab fills itself when it is selected here, once
+        return [lang, active, gr.Tabs(selected=tab), *(update for group in updates for update in group), *labels(lang)]
 
     def labels(lang: str) -> list[Any]:
         return [gr.update(label=ctx.topic.TEXT[lang][key]) for ctx in contexts for _, key in ctx.tabs]
