@@ -87,7 +87,8 @@ class Context:
     ) -> Callable[..., Any]:
         """fn(lang, *inputs) fills the tab when it opens, after a link restored it, and in another language.
 
-        A generator fills it little by little. Each call adds one such function; they run in the order of the calls.
+        Each call adds one such function. They take well under a second each, and go past the queue: many short events
+        at once on its one stream leave it open at times.
         """
         self.renders.append((_guarded(fn, len(outputs)), [self.lang, *inputs], list(outputs)))
         return fn
@@ -304,26 +305,20 @@ def _wire(
         selected = item.select(functools.partial(str, ctx.topic.ID), None, active, queue=False, **private)
         for fn, inputs, outputs in ctx.renders:
             for event in (loaded, switched, selected):
-                event.then(_if_active(fn, ctx.topic.ID, len(outputs)), [active, *inputs], outputs, **private)
+                shown = _if_active(fn, ctx.topic.ID, len(outputs))
+                event.then(shown, [active, *inputs], outputs, queue=False, **private)
 
 
 def _if_active(fn: Callable[..., Any], topic: str, outputs: int) -> Callable[..., Any]:
-    def shown(active: str, lang: str | None, *values: Any) -> Iterator[Any]:
-        if active == topic and lang is not None:  # Gradio selects the first tab before the page knows its language
-            if inspect.isgeneratorfunction(fn):
-                yield from fn(lang, *values)
-            else:
-                yield fn(lang, *values)
-        else:
-            yield _skips(outputs)
+    def shown(active: str, lang: str | None, *values: Any) -> Any:
+        ready = active == topic and lang is not None  # Gradio selects the first tab before the page knows its language
+        return fn(lang, *values) if ready else _skips(outputs)
 
     return shown
 
 
 def _guarded(fn: Callable[..., Any], outputs: int) -> Callable[..., Any]:
     """fn, with anything it raises turned into one sentence for the visitor and the outputs left as they are."""
-    if inspect.isgeneratorfunction(fn):
-        return _guarded_steps(fn, outputs)
 
     @functools.wraps(fn)
     def call(lang: str, *values: Any) -> Any:
@@ -335,20 +330,6 @@ def _guarded(fn: Callable[..., Any], outputs: int) -> Callable[..., Any]:
 
     call.__signature__ = inspect.signature(fn)
     return call
-
-
-def _guarded_steps(fn: Callable[..., Iterator[Any]], outputs: int) -> Callable[..., Iterator[Any]]:
-    """The same for a generator."""
-
-    @functools.wraps(fn)
-    def steps(lang: str, *values: Any) -> Iterator[Any]:
-        try:
-            yield from fn(lang, *values)
-        except Exception as error:
-            gr.Warning(_i18n.explain(lang, error))
-            yield _skips(outputs)
-
-    return steps
 
 
 def _stepped(fn: Callable[..., Iterator[tuple[Any, ...]]], outputs: int) -> Callable[..., Iterator[Any]]:

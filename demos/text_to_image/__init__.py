@@ -207,13 +207,12 @@ def _wire(ctx: _shell.Context, board: _controls.Board, outputs: list[gr.componen
     """Typing, drawing, opening the tab; Inside follows each."""
     stage, shown, made = outputs
 
-    def show(lang: str, made: str | None, prompt: str, *rest: object) -> Iterator[list[object]]:
+    def show(lang: str, made: str | None, prompt: str, *rest: object) -> list[object]:
         prompt = prompt if prompt or made else _views.first_prompt(lang)
         settings = Settings.read(prompt, *rest)
         settings = settings.live() if made == "live" else settings
         drawn = [_views.stage(lang, settings, settings.pictures()), settings.json(), made or "full", prompt]
-        yield [*drawn, *[gr.skip()] * len(views)]
-        yield [*[gr.skip()] * len(drawn), *run_inside(lang, settings.json())]
+        return [*drawn, *run_inside(lang, settings.json())]
 
     ctx.on_show(show, [made, *board.values], [*outputs, board.parts.prompt, *views])
     typed = ctx.live(board.triggers, run_live, [board.live, shown, *board.values], outputs)
