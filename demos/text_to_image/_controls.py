@@ -13,7 +13,7 @@ from demos import _i18n, _shell
 from demos.text_to_image import _parts, _views
 from demos.text_to_image._download import run_download
 from genmodels import registry
-from genmodels.text_to_image.settings import SETTINGS
+from genmodels.text_to_image.settings import MAX_CHARACTERS, SETTINGS
 
 STYLES = ("any", "twemoji", "openmoji", "openmoji-line", "fluent-3d", "fluent-flat", "noto", "noto-v1", "emojione")
 
@@ -34,7 +34,9 @@ class Board:
 def build(ctx: _shell.Context, pick: str) -> Board:
     """Lay the controls out; `pick` is the script of buttons that fill in a prompt."""
     prompt = ctx.control(
-        "prompt", gr.Textbox("", label=ctx.t("prompt"), placeholder=ctx.t("prompt_hint"), elem_id="ti-prompt")
+        "prompt", gr.Textbox(
+            "", label=ctx.t("prompt"), placeholder=ctx.t("prompt_hint"), elem_id="ti-prompt", max_length=MAX_CHARACTERS
+        ),
     )
     gr.HTML(ctx.t("chips"), js_on_load=pick, elem_classes="ti-chips")
     styles = [(ctx.t(f"style.{style}"), style) for style in STYLES]
@@ -52,10 +54,10 @@ def build(ctx: _shell.Context, pick: str) -> Board:
             (ctx.t(f"scheduler.{s}"), s) for s in dict.fromkeys(s for own in SETTINGS.values() for s in own.schedulers)
         ]
         scheduler = ctx.control("scheduler", gr.Dropdown(kinds, value="ddim", label=ctx.t("scheduler")))
-        negative = ctx.control("negative", gr.Textbox("", label=ctx.t("negative")))
+        negative = ctx.control("negative", gr.Textbox("", label=ctx.t("negative"), max_length=MAX_CHARACTERS))
         count = ctx.control("count", gr.Slider(1, _parts.COUNT_MAX, 1, step=1, label=ctx.t("count")))
         model = ctx.control("model", gr.Dropdown(_models(ctx), value=_parts.TEACHER, label=ctx.t("model")))
-        _fetch(ctx)
+        _fetch(ctx, model)
     parts = _parts.Parts(prompt, negative, style, seed, steps, guidance, scheduler, model)
     values = [prompt, negative, style, seed, steps, guidance, scheduler, model, count]
     model.input(_fitting, model, [steps, guidance, scheduler], queue=False, api_visibility="private")
@@ -66,12 +68,18 @@ def build(ctx: _shell.Context, pick: str) -> Board:
 
 def _models(ctx: _shell.Context) -> list[tuple[Any, str]]:
     """The models that can draw here, with their names."""
-    return [(ctx.t(f"model.{card.id}"), card.id) for card in _drawing(ctx) if not registry.unavailable(card)]
+    return [(ctx.t(f"model.{card.id}"), card.id) for card in _drawing(ctx.topic.ID) if not registry.unavailable(card)]
 
 
-def _drawing(ctx: _shell.Context) -> list[registry.ModelCard]:
+def arrived(lang: str) -> Any:
+    """The list of models with those that a download brought."""
+    here = [card.id for card in _drawing("text_to_image") if not registry.unavailable(card)]
+    return gr.update(choices=[(_views.model_name(lang, id), id) for id in here])
+
+
+def _drawing(topic: str) -> list[registry.ModelCard]:
     """Every model that draws from a prompt, whether it can run here or not."""
-    return [card for card in registry.cards(ctx.topic.ID) if "generate" in card.can and card.id in SETTINGS]
+    return [card for card in registry.cards(topic) if "generate" in card.can and card.id in SETTINGS]
 
 
 def _fitting(model: str) -> list[Any]:
@@ -80,10 +88,10 @@ def _fitting(model: str) -> list[Any]:
     return [own.steps, own.guidance_scale, own.scheduler] if own else [gr.skip()] * 3
 
 
-def _fetch(ctx: _shell.Context) -> None:
-    """Published models that are not here: why, and a button that downloads one."""
+def _fetch(ctx: _shell.Context, model: gr.Dropdown) -> None:
+    """Published models that are not here: why, and a button that downloads one, which `model` then offers."""
     reasons = gr.HTML()
-    published = [card.id for card in _drawing(ctx) if card.id not in _parts.EMBEDDED]
+    published = [card.id for card in _drawing(ctx.topic.ID) if card.id not in _parts.EMBEDDED]
     ctx.on_show(lambda lang: _views.unavailable(lang, _absent(lang, published)), [], [reasons])
     wanting = {id: registry.unavailable(registry.card(id)) for id in published}
     absent = [id for id, reason in wanting.items() if reason and reason.code == "not_downloaded"]
@@ -93,7 +101,8 @@ def _fetch(ctx: _shell.Context) -> None:
     with gr.Row():
         start, stop = gr.Button(ctx.t("download"), size="sm"), gr.Button(ctx.shell("stop"), size="sm")
     status, arriving = gr.HTML(), gr.HTML()
-    ctx.run(start, stop, run_download, [which], [arriving], status)
+    event = ctx.run(start, stop, run_download, [which], [arriving], status)
+    ctx.follow(event, arrived, [], [model])
 
 
 def _absent(lang: str, ids: Sequence[str]) -> list[tuple[str, str]]:

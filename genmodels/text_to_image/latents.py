@@ -1,4 +1,4 @@
-"""What the denoiser trains on: latents of the emoji and of recoloured and shifted copies, with captions drawn anew."""
+"""What the denoiser trains on: latents of the emoji and of recoloured and moved copies, with captions drawn anew."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2.functional import affine
 
 from genmodels import weights
 from genmodels.data import emoji
@@ -20,13 +22,13 @@ from genmodels.text_to_image import captions, text
 from genmodels.text_to_image.autoencoder import PatchAutoencoder
 
 log = logging.getLogger(__name__)
-PLAIN, RECOLORED, SHIFTED = 0, 1, 2
-SHARE = {PLAIN: 0.6, RECOLORED: 0.25, SHIFTED: 0.15}  # of the pictures that are drawn; lacking copies fall to PLAIN
-RECOLORINGS = 2
+PLAIN, RECOLORED, MOVED = 0, 1, 2
+SHARE = {PLAIN: 0.45, RECOLORED: 0.2, MOVED: 0.35}  # of the pictures that are drawn; lacking copies fall to PLAIN
+RECOLORINGS, MOVES = 2, 3
 NATURAL_COLOR = 0.15  # how often the caption of a plain picture says the colour it has
 NO_COLOR = -1
 PICTURE_NOISE = 0.3  # length of the noise on a picture's unit vector, so that the prior's small errors are forgiven
-VERSION = 1  # of the copies: raise it when they change
+VERSION = 2  # of the copies: raise it when they change
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Variants:
 
 
 def variants(data: emoji.Emoji, model: PatchAutoencoder, split: int = emoji.TRAIN, copies: bool = True) -> Variants:
-    """Plain pictures of one side of the split and, with `copies`, their recoloured and shifted ones; encoded by model.
+    """Plain pictures of one side of the split and, with `copies`, their recoloured and moved ones; encoded by model.
 
     The encoded set is kept in the cache by the encoder's hash: making it takes a few minutes on a CPU.
     """
@@ -106,9 +108,24 @@ def _rows(data: emoji.Emoji, split: int, copies: bool) -> Iterator[tuple[np.ndar
         for color in rng.choice(len(captions.COLORS), RECOLORINGS, replace=False):
             if color != natural and (changed := captions.recolor(picture, int(color))) is not None:
                 yield changed, subject, style, int(color), NO_COLOR, RECOLORED
-        dy, dx = rng.integers(-2, 3, 2)
-        moved = np.roll(np.pad(picture, ((2, 2), (2, 2), (0, 0)), constant_values=255), (dy, dx), (0, 1))[2:-2, 2:-2]
-        yield moved, subject, style, NO_COLOR, NO_COLOR, SHIFTED
+        for _ in range(MOVES):
+            yield moved(picture, rng), subject, style, NO_COLOR, NO_COLOR, MOVED
+
+
+def moved(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """uint8 (64, 64, 3) on white, turned by up to 6 degrees, zoomed by 0.88 to 1.05, shifted by up to 3 pixels, and
+    mirrored half the time."""
+    tensor = torch.from_numpy(picture[:, ::-1].copy() if rng.random() < 0.5 else picture).permute(2, 0, 1)
+    turned = affine(
+        tensor,
+        angle=float(rng.uniform(-6, 6)),
+        translate=rng.integers(-3, 4, 2).tolist(),
+        scale=float(rng.uniform(0.88, 1.05)),
+        shear=[0.0, 0.0],
+        interpolation=InterpolationMode.BILINEAR,
+        fill=[255.0],
+    )
+    return turned.permute(1, 2, 0).numpy()
 
 
 def _chance(picture: np.ndarray, kind: np.ndarray) -> np.ndarray:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MAX_CHARACTERS = 400  # of a prompt; the published models' 77 tokens are fewer
+
 
 @dataclass(frozen=True)
 class Settings:

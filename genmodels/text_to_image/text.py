@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from genmodels.text_to_image.settings import MAX_CHARACTERS
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 DIM = 512
 MAX_WORDS = 12
-MAX_CHARACTERS = 200
 
 
 @functools.cache
@@ -30,7 +31,7 @@ def _encoder() -> Any:
 
 
 def clean(text: str) -> str:
-    """The prompt as it is read: control characters and runs of space become one space, cut at 200 characters."""
+    """The prompt as it is read: control characters and runs of space become one space, cut at 400 characters."""
     plain = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in text[: 20 * MAX_CHARACTERS])
     return " ".join(plain.split())[:MAX_CHARACTERS].strip()
 

@@ -20,6 +20,7 @@ from demos.text_to_image._settings import TEACHER, Settings, trace
 from genmodels import images
 from genmodels.errors import Refusal
 from genmodels.text_to_image import pipeline
+from genmodels.text_to_image.settings import MAX_CHARACTERS
 
 languages = pytest.mark.parametrize("lang", _i18n.LANGUAGES)
 GOOD = {
@@ -142,7 +143,7 @@ def test_bad_values_are_refused_in_a_sentence(name, value):
 @pytest.mark.parametrize("prompt", STRANGE, ids=lambda text: repr(text[:12]))
 def test_strange_prompts_are_drawn(prompt):
     html, shown, _ = text_to_image.run_live("en", True, "other", *values(prompt=prompt, negative=prompt))
-    assert "<script>" not in html and len(Settings.parse(shown).prompt) <= 200
+    assert "<script>" not in html and len(Settings.parse(shown).prompt) <= MAX_CHARACTERS
     assert json.loads(parsed(html).find(".//*[@data-settings]").get("data-settings")) == json.loads(shown)
     for view in text_to_image.run_inside("en", shown):
         assert "<script>" not in view
@@ -238,3 +239,12 @@ def test_measuring(lang, monkeypatch):
 def test_a_download_of_no_model_is_refused():
     with pytest.raises(Refusal):
         next(text_to_image.run_download("en", "../etc"))
+
+
+def test_a_model_that_arrived_is_offered_at_once(monkeypatch):
+    from demos.text_to_image import _controls
+
+    before = [id for _, id in _controls.arrived("pt")["choices"]]
+    assert "emoji-diffusion" in before and "sd-turbo" not in before
+    monkeypatch.setattr(_controls.registry, "unavailable", lambda card: None)
+    assert "sd-turbo" in [id for _, id in _controls.arrived("pt")["choices"]]

@@ -159,7 +159,7 @@ def test_the_model_package_knows_nothing_of_the_page(path):
     assert not inside(imports(ast.parse(path.read_text(encoding="utf-8"))), "gradio", "demos", "app", "spaces")
 
 
-HEAVY = ("torch", "torchvision", "diffusers", "transformers", "sklearn", "scipy")
+HEAVY = ("torch", "torchvision", "diffusers", "transformers", "sklearn", "scipy", "numba", "skimage")
 NETWORK = (
     "httpx",
     "httpx2",
@@ -244,7 +244,7 @@ def python(code: str) -> str:
     return done.stdout.strip().splitlines()[-1]
 
 
-LIBRARIES = ("torch", "diffusers", "transformers", "sklearn", "scipy")
+LIBRARIES = ("torch", "diffusers", "transformers", "sklearn", "scipy", "numba", "skimage")
 LOADED = f"import sys; print([m for m in {LIBRARIES!r} if m in sys.modules])"
 
 
