@@ -34,7 +34,8 @@ class Board:
 def build(ctx: _shell.Context, pick: str) -> Board:
     """Lay the controls out; `pick` is the script of buttons that fill in a prompt."""
     prompt = ctx.control(
-        "prompt", gr.Textbox(
+        "prompt",
+        gr.Textbox(
             "", label=ctx.t("prompt"), placeholder=ctx.t("prompt_hint"), elem_id="ti-prompt", max_length=MAX_CHARACTERS
         ),
     )

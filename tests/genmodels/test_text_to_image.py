@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from genmodels import registry
 from genmodels.data import emoji
 from genmodels.errors import Refusal
-from genmodels.text_to_image import captions, pipeline, text
+from genmodels.text_to_image import captions, latents, pipeline, text
 from genmodels.text_to_image import sample as sample_command
 from genmodels.text_to_image.autoencoder import PatchAutoencoder, spread
 from genmodels.text_to_image.denoiser import EmojiTransformer2DModel, patchify, unpatchify
@@ -336,3 +336,14 @@ def test_recolour_changes_the_main_colour_only():
         assert captions.color_of(changed) == i, color.id
         assert (changed[0, 0] == 255).all() and np.abs(changed[32, 32].astype(int) - 20).max() < 8
     assert captions.recolor(np.full((64, 64, 3), 255, np.uint8), 0) is None
+
+
+def test_a_moved_copy_has_no_frame_and_keeps_its_colours():
+    rng = np.random.default_rng(0)
+    white = np.full((64, 64, 3), 255, np.uint8)
+    assert min(latents.moved(white, rng).min() for _ in range(200)) == 255
+    square = white.copy()
+    square[24:40, 24:40] = [200, 30, 30]
+    for _ in range(20):
+        found = (latents.moved(square, rng) == [200, 30, 30]).all(2)
+        assert 0.6 * 256 < found.sum() < 1.2 * 256 and abs(np.argwhere(found).mean(0) - 31.5).max() < 5
