@@ -16,8 +16,9 @@ lint: $(VENV)/test.done
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-bench: $(VENV)/test.done
+bench: $(VENV)/test.done browser
 	$(BIN)/python -m genmodels bench
+	$(BIN)/python tests/browser/frames.py
 
 screenshots: $(VENV)/test.done browser
 	$(BIN)/python tests/browser/screenshots.py
