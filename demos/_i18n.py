@@ -84,6 +84,11 @@ SHELL = {
         "error.scene_views": "The scene has {train} views to train on and {held_out} held out; it takes at least 2 and 1.",
         "error.scene_renderer": "Rendering the scenes needs the package mitsuba.",
         "error.file_turn": "The file “{name}” must end in .gif or .mp4.",
+        "error.data_needed": "These photographs do not ship with the repository: give the folder of Tiny ImageNet with --data.",
+        "error.photographs_file": "“{name}” does not hold 64 × 64 pictures in the expected form.",
+        "error.patches": "Patches must be whole numbers from 0 to {last}.",
+        "error.pixel": "The pixel did not arrive whole; click it once more.",
+        "error.untrained": "Nothing has been trained on this page yet: press Start first.",
         "error.unexpected": "Something went wrong on our side; nothing of yours is lost. Try again.",
     },
     "pt": {
@@ -156,6 +161,11 @@ SHELL = {
         "error.scene_views": "A cena tem {train} vistas de treino e {held_out} reservadas; são necessárias pelo menos 2 e 1.",
         "error.scene_renderer": "Para renderizar as cenas é preciso instalar o pacote mitsuba.",
         "error.file_turn": "O nome do arquivo “{name}” precisa terminar em .gif ou .mp4.",
+        "error.data_needed": "Estas fotografias não vêm com o repositório: informe a pasta do Tiny ImageNet com --data.",
+        "error.photographs_file": "“{name}” não contém imagens de 64 × 64 no formato esperado.",
+        "error.patches": "Os blocos devem ser números inteiros de 0 a {last}.",
+        "error.pixel": "O pixel não chegou inteiro; clique nele de novo.",
+        "error.untrained": "Nada foi treinado nesta página ainda: clique antes em Iniciar.",
         "error.unexpected": "Algo deu errado do nosso lado; nada seu se perdeu. Tente de novo.",
     },
 }

@@ -89,6 +89,11 @@ window.genlab = (() => {
     [copy, ...copy.querySelectorAll("*")].forEach((node, i) => {
       const style = getComputedStyle(originals[i]);
       node.setAttribute("style", STYLES.map((name) => `${name}:${style.getPropertyValue(name)}`).join(";"));
+      if (originals[i] instanceof HTMLCanvasElement) {  // a copy of a canvas is empty
+        const still = Object.assign(new Image(), { src: originals[i].toDataURL() });
+        still.setAttribute("style", node.getAttribute("style"));
+        node.replaceWith(still);
+      }
     });
     const body = new XMLSerializer().serializeToString(copy);
     const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${box.width}" height="${box.height}">` +

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from genmodels import registry
+from genmodels.errors import Refusal
 
 
 class Topics(click.Group):
@@ -27,7 +28,10 @@ class Topics(click.Group):
         if ctx.invoked_subcommand is None:
             for topic in self.list_commands(ctx):
                 click.echo(topic)
-                self.get_command(ctx, topic).main([], standalone_mode=False)
+                try:
+                    self.get_command(ctx, topic).main([], standalone_mode=False)
+                except Refusal as refusal:  # weights that are not here yet: the other topics still run
+                    click.echo(str(refusal))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [t for t in registry.topics() if find_spec(f"genmodels.{t}.{self.module}")]

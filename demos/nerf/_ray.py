@@ -106,7 +106,8 @@ def run_ray(lang: str, scene: str, pixel: str) -> str:
     ray = cast(scene, u, v, *place)
     title = text(lang, "ray_pixel", u=100 * u, v=100 * v)
     if ray is None:
-        return f'<div class="nf-ray"><p class="nf-says">{escape(title)}. {escape(text(lang, "ray_missed"))}</p></div>'
+        missed = escape(text(lang, "ray_missed"))
+        return f'<div class="nf-ray"><p class="nf-says"><b>{escape(title)}.</b> {missed}</p></div>'
     free = 100 * ray.free
     if ray.free > 0.95:
         says = text(lang, "ray_nothing", free=free)

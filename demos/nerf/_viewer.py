@@ -3,7 +3,7 @@
 How the tab speaks with it. To it: the component's value, a JSON text made by `pack`; what a text does not name stays as
 it was. Never hand the component to an event as an input: its value is megabytes. From it: the events `input` while the
 hand moves the camera (at most ten a second), `release` when it rests, `select` when a pixel is clicked, and `load`
-where there is no WebGL2. In the browser `window.genlabNerf` has
+(which Gradio sends by itself too) where there is no WebGL2. In the browser `window.genlabNerf` has
   set(azimuth, elevation, distance): moves the camera, without an event; camera(): where it is, as the sliders have it
   mode("color" | "depth" | "normals"); cameras(true) shows the training cameras; webgl: does the browser draw by itself
   pixel(): the clicked [u, v, azimuth, elevation, distance], u to the right and v down, both 0..1, and the camera then
@@ -62,7 +62,7 @@ TEXT = {
 }
 TEMPLATE = (
     '<div class="nv-stage" tabindex="0" role="img"><canvas class="nv-view"></canvas>'
-    '<img class="nv-image" alt="" hidden><canvas class="nv-over"></canvas>'
+    '<img class="nv-image" alt="" draggable="false" hidden><canvas class="nv-over"></canvas>'
     '<div class="nv-thumb" hidden><i></i><b></b></div></div><p class="nv-note"></p>'
 )
 

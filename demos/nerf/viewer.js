@@ -6,7 +6,7 @@ const image = stage.querySelector(".nv-image");
 const thumb = stage.querySelector(".nv-thumb");
 const FULL = 400; // pixels of a side while the camera moves, unless that is too slow, or more is no effort
 const LEAST = 120; // however slow
-const SLOW = 50; // milliseconds of a frame while the camera moves: with the page's own share, 15 frames a second
+const SLOW = 55; // milliseconds of a frame while the camera moves: with the page's own share, 15 frames a second
 const EASY = 12; // milliseconds of a frame of FULL pixels from which on every pixel of the screen is drawn
 const PATIENT = 300; // milliseconds of the picture at rest
 const REST = 160; // milliseconds without a movement until the picture is drawn sharp
@@ -86,6 +86,7 @@ function set(azimuth, elevation, distance) {
 }
 
 function tell(event) {
+  if (telling && event !== "input") tell("input"); // the last one was still due
   clearTimeout(telling);
   telling = 0;
   const [azimuth, elevation, distance] = told();

@@ -492,5 +492,6 @@ def test_bad_input_to_the_api(address: str, place: int, value: object):
 def test_only_the_announced_endpoints_are_public(address: str):
     info = httpx.get(f"{address}/gradio_api/info", timeout=GUARD, trust_env=False).json()
     drawing = {f"/text_to_image_{name}" for name in ("draw", "ab", "grid", "walk", "edit", "reweight")}
-    assert set(info["named_endpoints"]) == {"/open_set_judge", "/open_set_examples"} | drawing
+    views = {f"/nerf_{name}" for name in ("view", "ray", "tiny", "turn")}
+    assert set(info["named_endpoints"]) == {"/open_set_judge", "/open_set_examples"} | drawing | views
     assert not info["unnamed_endpoints"]

@@ -33,9 +33,9 @@ from genmodels.nerf.scene import Scene
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 languages = pytest.mark.parametrize("lang", _i18n.LANGUAGES)
-SIZE, RADIUS, MIDDLE = 33, 0.5, np.array([0.3, 0.0, 0.0])
+SIZE, RADIUS, MIDDLE = 33, 0.5, np.array([0.3, 0.1, 0.0])
 COLOR = np.array([0.9, 0.4, 0.1])
-AHEAD = json.dumps([0.5, 0.5, 0, 0, 4])  # from +x straight at the middle of the scene, through the ball's middle
+AHEAD = json.dumps([0.5, 0.5, 0, 0, 4])  # from +x straight at the middle of the scene, and so through the ball
 
 
 def ball() -> voxels.VoxelField:
@@ -166,8 +166,8 @@ def test_a_view_on_the_server(lang: str, view: str):
     assert centre[3] > 250 and corner[3] == 0
     if view == "color":
         np.testing.assert_allclose(centre[:3] / 255, COLOR, atol=0.03)
-    if view == "normals":  # towards +x, where the camera is
-        np.testing.assert_allclose(centre[:3] / 255, [1, 0.5, 0.5], atol=0.06)
+    if view == "normals":  # nearly towards +x, where the camera is
+        np.testing.assert_allclose(centre[:3] / 255, [0.99, 0.4, 0.5], atol=0.08)
     assert re.search(r"\d+ ms", caption) and "data-generated" in caption
 
 

@@ -1,5 +1,6 @@
 import json
 
+import click
 import numpy as np
 import pytest
 import torch
@@ -8,6 +9,7 @@ from click.testing import CliRunner, Result
 from genmodels import registry
 from genmodels import train as loop
 from genmodels.__main__ import main
+from genmodels.errors import Refusal
 from genmodels.open_set import train as open_set
 from genmodels.step import Step
 
@@ -54,6 +56,19 @@ def test_an_unknown_topic_is_one_line(group):
 
 def test_an_unknown_command_is_one_line():
     assert "nonsense" in refused(call("nonsense"))
+
+
+def test_a_bench_of_every_topic_goes_on_where_one_refuses(monkeypatch):
+    def refuse() -> None:
+        raise Refusal("not_trained", "its weights are not here yet")
+
+    ran = {"open_set": refuse, "nerf": lambda: click.echo("the next one ran")}
+    group = main.commands["bench"]
+    monkeypatch.setattr(group, "list_commands", lambda ctx: list(ran))
+    monkeypatch.setattr(group, "get_command", lambda ctx, name: click.Command(name, callback=ran[name]))
+    result = call("bench")
+    assert result.exit_code == 0
+    assert result.output.splitlines() == ["open_set", "its weights are not here yet", "nerf", "the next one ran"]
 
 
 def test_training_an_unknown_model_is_one_line():
