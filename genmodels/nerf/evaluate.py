@@ -17,6 +17,7 @@ from genmodels.nerf.metrics import psnr, ssim
 from genmodels.nerf.rays import get_rays
 from genmodels.nerf.scene import Scene
 from genmodels.nerf.voxels import VoxelField
+from genmodels.train import precision
 
 OTHERS = "nerf-tea-fast"  # the card that keeps what was measured on scenes that are not ours
 
@@ -44,7 +45,8 @@ def tiny_figures(views: Scene, model: tiny_nerf.TinyNeRF) -> dict[str, Any]:
     for view in np.flatnonzero(views.held_out):
         truth = torch.from_numpy(views.targets([view])[0])
         rays = map(torch.from_numpy, get_rays(views.poses[view], views.focal, *truth.shape[:2]))
-        drawn = render.render_image(model, *rays, tiny_nerf.NEAR, tiny_nerf.FAR, tiny_nerf.SAMPLES)["rgb"]
+        with precision("cpu"):
+            drawn = render.render_image(model, *rays, tiny_nerf.NEAR, tiny_nerf.FAR, tiny_nerf.SAMPLES)["rgb"]
         rows.append((psnr(drawn, truth), ssim(drawn, truth)))
     means = np.mean(rows, 0)
     return {"size": views.images.shape[1], "psnr": round(float(means[0]), 2), "ssim": round(float(means[1]), 4)}
