@@ -28,6 +28,7 @@ def main() -> None:
             page = serving.new_page(browser, "en")
             page.goto(f"{address}/?tab=nerf")
             serving.filled(page, "nerf")
+            page.locator(".nv-stage[data-volume]").wait_for()
             found = page.evaluate(f"() => genlabNerf.measure({SIDE})")
             browser.close()
     kind = "software" if any(word in found["renderer"].lower() for word in SOFTWARE) else "gpu"
