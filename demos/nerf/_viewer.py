@@ -150,7 +150,7 @@ def _volume(volume: BakedVolume) -> dict[str, Any]:
         "reach": _reach(volume),
         "unit": volume.scale[0, : bake.COLUMNS].tolist(),
         "zero": volume.scale[1, : bake.COLUMNS].tolist(),
-        "settings": {"step": bake.STEP, "most": kernels.MOST, "opaque": kernels.OPAQUE, "faint": march.FAINT},
+        "settings": {"step": bake.STEP, "most": kernels.MOST, "opaque": march.FAINT, "faint": march.FAINT},
         "harmonics": _harmonics(),
         "data": base64.b64encode(zlib.compress(data, 6)).decode(),
     }

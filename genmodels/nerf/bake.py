@@ -20,7 +20,7 @@ from genmodels.nerf.voxels import VoxelField, distances
 
 COLUMNS = 13  # raw density, 4 coefficients each of red, green and blue
 PADDED = 16
-STEP = 0.75  # of a voxel, between samples
+STEP = 1.0  # voxels, between samples
 CLIPPED = 0.999  # of the coefficients keep their value; the few beyond are clipped, so that the rest is finer
 
 

@@ -7,9 +7,10 @@ import math
 import numba
 import numpy as np
 
-from genmodels.nerf.kernels import MOST, OPAQUE, jit, parallel, span
+from genmodels.nerf.kernels import MOST, jit, parallel, span
 
-FAINT = 1 / 256  # a sample that adds less than this to a pixel is not asked for its colour
+FAINT = 1 / 256  # a sample that adds less is not asked for its colour, and a ray with less left ends
+FINE = 16  # entries of the table of opacities for each byte of raw density
 BLOCKS = 64  # pieces of the picture that threads take in turn
 
 
@@ -24,6 +25,16 @@ def shades(d, scale, out):
         out[4 + 4 * c] = -0.48860251 * d[0] * scale[0, 4 + 4 * c]
 
 
+@jit
+def opacities(scale, ahead):
+    """Opacity of a sample `ahead` long by its raw density in bytes, in steps of 1 / FINE of a byte."""
+    table = np.empty(255 * FINE + 1, np.float32)
+    for i in range(len(table)):
+        raw = (np.float32(i) / FINE - scale[1, 0]) * scale[0, 0]
+        table[i] = 1 - math.exp(-math.exp(min(raw, MOST)) * ahead)
+    return table
+
+
 @parallel
 def march(rays_o, rays_d, low, voxel, step, volume, free, scale, background, out):
     """Pictures of the baked volume: out (R, 5) as `kernels.render` gives it, plus the background behind it.
@@ -33,43 +44,45 @@ def march(rays_o, rays_d, low, voxel, step, volume, free, scale, background, out
     """
     n = volume.shape[0]
     high = low + voxel * (n - 1)
-    ahead = np.float32(step * voxel)
+    ahead, one, fine = np.float32(step * voxel), np.float32(1), np.float32(FINE)
+    alphas = opacities(scale, ahead)
     for g in numba.prange(BLOCKS):
-        total, value = np.empty(5, np.float32), np.empty(16, np.float32)
-        shade = np.empty(16, np.float32)
+        total, value, shade = np.empty(5, np.float32), np.empty(16, np.float32), np.empty(16, np.float32)
         for r in range(g * len(out) // BLOCKS, (g + 1) * len(out) // BLOCKS):
             o, d = rays_o[r], rays_d[r]
             t0, t1 = span(o, d, low, high)
-            left, t = np.float32(1.0), np.float32(t0 + 0.5 * ahead)
+            left, t, end = one, np.float32(t0 + 0.5 * ahead), np.float32(t1)
             total[:] = 0
             if t0 < t1:
                 shades(d, scale, shade)
-            while t < t1:
-                gx = (o[0] + t * d[0] - low[0]) / voxel
-                gy = (o[1] + t * d[1] - low[1]) / voxel
-                gz = (o[2] + t * d[2] - low[2]) / voxel
+            # the ray in units of voxels, from the grid's corner
+            ox, oy, oz = (o[0] - low[0]) / voxel, (o[1] - low[1]) / voxel, (o[2] - low[2]) / voxel
+            dx, dy, dz = d[0] / voxel, d[1] / voxel, d[2] / voxel
+            while t < end:
+                gx, gy, gz = ox + t * dx, oy + t * dy, oz + t * dz
                 i, j, u = min(max(int(gx), 0), n - 2), min(max(int(gy), 0), n - 2), min(max(int(gz), 0), n - 2)
                 away = free[i, j, u]
                 if away > 0:
-                    t += ahead * max(1, int((away - 1) / step))
+                    t += ahead * np.float32(max(1, int(np.float32(away - 1) / step)))
                     continue
-                fx, fy, fz = np.float32(gx - i), np.float32(gy - j), np.float32(gz - u)
+                fx, fy, fz = gx - np.float32(i), gy - np.float32(j), gz - np.float32(u)
                 raw = np.float32(0)
                 for a in range(2):
                     for b in range(2):
-                        w = (fx if a else 1 - fx) * (fy if b else 1 - fy)
-                        raw += w * (1 - fz) * volume[i + a, j + b, u, 0] + w * fz * volume[i + a, j + b, u + 1, 0]
-                alpha = 1 - math.exp(-math.exp(min((raw - scale[1, 0]) * scale[0, 0], MOST)) * ahead)
+                        w = (fx if a else one - fx) * (fy if b else one - fy)
+                        near, far = volume[i + a, j + b, u, 0], volume[i + a, j + b, u + 1, 0]
+                        raw += w * ((one - fz) * np.float32(near) + fz * np.float32(far))
+                alpha = alphas[min(max(int(raw * fine), 0), len(alphas) - 1)]
                 weight = left * alpha
                 if weight > FAINT:
                     value[:] = 0
                     for a in range(2):
                         for b in range(2):
                             for c in range(2):
-                                w = (fx if a else 1 - fx) * (fy if b else 1 - fy) * (fz if c else 1 - fz)
+                                w = (fx if a else one - fx) * (fy if b else one - fy) * (fz if c else one - fz)
                                 corner = volume[i + a, j + b, u + c]
                                 for m in range(16):
-                                    value[m] += w * corner[m]
+                                    value[m] += w * np.float32(corner[m])
                     for c in range(3):
                         color = np.float32(0.5)
                         for m in range(4):
@@ -77,8 +90,8 @@ def march(rays_o, rays_d, low, voxel, step, volume, free, scale, background, out
                         total[c] += weight * max(color, np.float32(0))
                 total[3] += weight
                 total[4] += weight * t
-                left *= 1 - alpha
-                if left < OPAQUE:
+                left *= one - alpha
+                if left < FAINT:
                     break
                 t += ahead
             for c in range(3):
