@@ -111,6 +111,7 @@ def visit(address: str, drawing: Browser) -> Iterator[Visit]:
             page.add_init_script(BLIND)
         page.goto(address)
         page.locator(STAGE if blind else f'{STAGE}[data-volume="things"]').wait_for()
+        expect(page.locator("#said textarea")).not_to_have_value("")  # its load is heard, and drops no later event
         return page
 
     yield open_page
