@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, Request, expect
 
 from demos import _i18n, nerf
@@ -223,6 +224,15 @@ def test_the_warm_up_sharpens(visit: Visit):
     button(page, _i18n.say("pt", "stop")).click()
     settled(page)
     assert page.locator("#nf-fourier svg polyline").count() == 3
+
+
+def test_the_saved_picture_shows_the_scene(visit: Visit):
+    page = start(visit)
+    with page.expect_download() as download:
+        page.get_by_role("button", name=_i18n.say("en", "save")).click()
+    with Image.open(download.value.path()) as picture:
+        colors = np.asarray(picture.convert("RGB")).reshape(-1, 3)
+    assert len(np.unique(colors, axis=0)) > 2000, "the canvas of WebGL is in it"
 
 
 def test_a_turn_is_downloaded(visit: Visit):
