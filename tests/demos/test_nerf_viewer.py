@@ -67,7 +67,7 @@ def test_the_constants_are_those_of_the_cpus_march(ball):
     assert said["settings"] == {
         "step": bake.STEP,
         "most": kernels.MOST,
-        "opaque": kernels.OPAQUE,
+        "opaque": march.FAINT,
         "faint": march.FAINT,
     }
     d = rays.unit(np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32))
