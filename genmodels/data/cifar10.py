@@ -24,3 +24,16 @@ def load(split: str) -> tuple[np.ndarray, np.ndarray]:
         found.append(strip.permute(1, 2, 0).reshape(-1, 32, 32, 3).numpy())
     labels = json.loads((folder / f"{split}_lables.json").read_text(encoding="utf-8"))
     return np.concatenate(found), np.asarray(labels, np.uint8)
+
+
+def enlarged(images: np.ndarray, size: int = 64) -> np.ndarray:
+    """(N, 32, 32, 3) uint8 -> (N, size, size, 3) uint8, bicubic."""
+    import torch
+    from torch.nn import functional as F
+
+    found = np.empty((len(images), size, size, 3), np.uint8)
+    for i in range(0, len(images), 1000):
+        part = torch.from_numpy(images[i : i + 1000]).permute(0, 3, 1, 2).float()
+        large = F.interpolate(part, size=(size, size), mode="bicubic", align_corners=False)
+        found[i : i + 1000] = large.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -45,8 +44,13 @@ def debian(name: str) -> Path:
 
 
 def _keep(found: Path, target: Path) -> None:
+    """Rename into place; another process that fetched the same meanwhile is as good."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(found, target)
+    try:
+        found.rename(target)
+    except OSError:
+        if not target.is_dir():
+            raise
 
 
 def _call(command: list[str], cwd: Path) -> None:

@@ -64,6 +64,10 @@ class MaskedAutoencoder(nn.Module):
 
         Raises ValueError unless every mask of the batch leaves the same number K visible.
         """
+        return self.network.vit.layernorm(self.stages(pictures, hidden)[-1])
+
+    def stages(self, pictures: Tensor, hidden: Tensor) -> list[Tensor]:
+        """What each of the encoder's layers leaves, (B, 1 + K, D). Raises ValueError as `encode` does."""
         counts = (~hidden).sum(1)
         if (counts != counts[0]).any():
             raise ValueError(f"masks of one batch leave {counts.unique().tolist()} patches visible; it must be one")
@@ -71,10 +75,11 @@ class MaskedAutoencoder(nn.Module):
         position = embeddings.position_embeddings
         x = embeddings.patch_embeddings(self.normalise(pictures)) + position[:, 1:]  # (B, L, D)
         x = x[~hidden].view(len(x), int(counts[0]), x.shape[-1])
-        x = torch.cat([(embeddings.cls_token + position[:, :1]).expand(len(x), -1, -1), x], 1)
+        x, found = torch.cat([(embeddings.cls_token + position[:, :1]).expand(len(x), -1, -1), x], 1), []
         for layer in self.network.vit.layers:
             x = layer(x)
-        return self.network.vit.layernorm(x)
+            found.append(x)
+        return found
 
     def decode(self, codes: Tensor, hidden: Tensor) -> Tensor:
         """codes (B, 1 + K, D) -> predicted patches (B, L, patch * patch * 3) in the network's scale."""

@@ -23,3 +23,16 @@ def patch_means(pictures: Tensor, hidden: Tensor) -> Tensor:
 def paste(pictures: Tensor, predicted: Tensor, hidden: Tensor) -> Tensor:
     """Visible patches from the pictures, hidden ones from the prediction."""
     return torch.where(on_pixels(hidden, pictures.shape[-1]), predicted, pictures)
+
+
+def split(pictures: Tensor, side: int) -> Tensor:
+    """Pictures (B, 3, S, S) -> their patches row by row, (B, side * side, p * p * 3), colours innermost."""
+    p = pictures.shape[-1] // side
+    return pictures.unflatten(3, (side, p)).unflatten(2, (side, p)).permute(0, 2, 4, 3, 5, 1).flatten(3).flatten(1, 2)
+
+
+def join(patches: Tensor, side: int) -> Tensor:
+    """What `split` undoes: patches (B, side * side, p * p * 3) -> (B, 3, S, S)."""
+    p = round((patches.shape[-1] // 3) ** 0.5)
+    blocks = patches.view(len(patches), side, side, p, p, 3)
+    return blocks.permute(0, 5, 1, 3, 2, 4).reshape(len(patches), 3, side * p, side * p)

@@ -12,14 +12,15 @@ from torch import Tensor
 from transformers import ViTMAEConfig
 
 from genmodels import registry, train, weights
-from genmodels.data import photographs
-from genmodels.masking import masks
+from genmodels.data import cifar10, photographs
+from genmodels.masking import fcmae, mae, masks
 from genmodels.masking.evaluate import figures, thinned
-from genmodels.masking.mae import MaskedAutoencoder, fresh, reconstruct
+from genmodels.masking.fcmae import ConvMaskedAutoencoder
+from genmodels.masking.mae import MaskedAutoencoder, reconstruct
 from genmodels.step import Step
 from genmodels.train import Budget, Trained
 
-ID = "mae-photos"
+MAE, FCMAE = "mae-photos", "fcmae-photos"
 CONFIG = ViTMAEConfig(
     image_size=64,
     patch_size=8,
@@ -34,13 +35,19 @@ CONFIG = ViTMAEConfig(
     layer_norm_eps=1e-6,
     attn_implementation="eager",  # the fused kernel's backward pass took 43 % of a step on a CPU
 )
-PICTURES = {"cpu": 160_000, "cuda": 20_000_000}
+PICTURES = {"cpu": 700_000, "cuda": 20_000_000}
 BATCH = {"cpu": 32, "cuda": 512}  # 32 with AdamW led 64 with Muon in one short run of each (a minute of CPU)
 HELD_OUT = 500  # held-out photographs that the card's figures are measured on
 SMALL = 0.02  # below this mean square error, in the network's scale, a picture counts as solved
 
+CIFAR_EVERY = 3  # one of so many of CIFAR-10's training pictures is added, enlarged: a quarter of the whole
 SHIFT = 4  # pixels that a picture moves at most, mirrored at its borders
 USUAL = (0.7, "random", 0.75)  # share of batches that are masked as in the paper; the others at random
+
+
+def training_pictures(found: photographs.Photographs) -> np.ndarray:
+    """(N, 64, 64, 3) uint8: the photographs that are not held out, then those from CIFAR-10."""
+    return np.concatenate([found.images[~found.held_out], cifar10.enlarged(cifar10.load("train")[0][::CIFAR_EVERY])])
 
 
 def photograph_batches(images: np.ndarray, size: int, step: int, side: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -48,18 +55,24 @@ def photograph_batches(images: np.ndarray, size: int, step: int, side: int) -> I
 
     images: (N, H, W, 3) uint8; a mask is (B, side * side) bool and hides equally many patches of each picture.
     """
-    pictures, extent = torch.from_numpy(images), images.shape[1]
-    last = extent - 1
+    pictures = torch.from_numpy(images)
     while True:
         generator = torch.Generator().manual_seed(step)
-        pick = torch.randint(len(pictures), (size, 1, 1), generator=generator)
-        shift = torch.randint(-SHIFT, SHIFT + 1, (2, size, 1), generator=generator)
-        rows, columns = last - (last - (torch.arange(extent) + shift).abs()).abs()  # mirrored at both ends
-        mirrored = torch.rand(size, 1, generator=generator) < 0.5
-        columns = torch.where(mirrored, last - columns, columns)
-        x = pictures[pick, rows.unsqueeze(2), columns.unsqueeze(1)].permute(0, 3, 1, 2)
-        yield x.float() / 127.5 - 1, training_masks(size, side, generator)
+        pick = torch.randint(len(pictures), (size,), generator=generator)
+        yield augmented(pictures, pick, generator), training_masks(size, side, generator)
         step += 1
+
+
+def augmented(pictures: Tensor, pick: Tensor, generator: torch.Generator) -> Tensor:
+    """Those picked (B,) of uint8 (N, H, W, 3), mirrored and shifted at random -> (B, 3, H, W) in [-1, 1]."""
+    size, extent = len(pick), pictures.shape[1]
+    last = extent - 1
+    shift = torch.randint(-SHIFT, SHIFT + 1, (2, size, 1), generator=generator)
+    rows, columns = last - (last - (torch.arange(extent) + shift).abs()).abs()  # mirrored at both ends
+    mirrored = torch.rand(size, 1, generator=generator) < 0.5
+    columns = torch.where(mirrored, last - columns, columns)
+    x = pictures[pick[:, None, None], rows.unsqueeze(2), columns.unsqueeze(1)].permute(0, 3, 1, 2)
+    return x.float() / 127.5 - 1
 
 
 def training_masks(count: int, side: int, generator: torch.Generator) -> Tensor:
@@ -72,23 +85,37 @@ def training_masks(count: int, side: int, generator: torch.Generator) -> Tensor:
     return masks.draw(strategy, ratio, count, side, generator)
 
 
-def relative_loss(model: MaskedAutoencoder, pictures: Tensor, hidden: Tensor) -> Tensor:
+def relative_loss(model: MaskedAutoencoder | ConvMaskedAutoencoder, pictures: Tensor, hidden: Tensor) -> Tensor:
     """The logarithm of each picture's mean square error, averaged: what the mean PSNR over pictures measures."""
     return (model.errors(pictures, hidden) + SMALL).log().mean()
 
 
 def photographs_mae(budget: Budget) -> Iterator[Step]:
     """A small ViT-MAE on photographs of 64x64. Raises Refusal("data_needed") without --data on the first run."""
-    found = photographs.load(budget.data)
-    trained = Trained()
-    model = fresh(CONFIG, 0)
-    if budget.resume and not train.checkpoint(ID).is_file():
-        model = MaskedAutoencoder.read(registry.folder(ID))
-        trained = Trained(**weights.read_card(ID)["trained"])
+    trained, model = Trained(), mae.fresh(CONFIG, 0)
+    if budget.resume and not train.checkpoint(MAE).is_file():
+        model = MaskedAutoencoder.read(registry.folder(MAE))
+        trained = Trained(**weights.read_card(MAE)["trained"])
         budget = replace(budget, resume=False)
-    images, size = found.images[~found.held_out], BATCH[budget.device]
+    yield from _fit(MAE, model, trained, budget)
+    model.write(registry.folder(MAE))
+    weights.write(MAE, model.network)
+    _write_card(MAE, model, trained, budget)
+
+
+def photographs_fcmae(budget: Budget) -> Iterator[Step]:
+    """A small ConvNeXt V2 with a decoder on the same pictures and masks. Raises Refusal("data_needed") likewise."""
+    trained, model = Trained(), fcmae.fresh(0)
+    yield from _fit(FCMAE, model, trained, budget)
+    weights.write(FCMAE, model)
+    _write_card(FCMAE, model, trained, budget)
+
+
+def _fit(id: str, model: MaskedAutoencoder | ConvMaskedAutoencoder, trained: Trained, budget: Budget) -> Iterator[Step]:
+    found = photographs.load(budget.data)
+    images, size = training_pictures(found), BATCH[budget.device]
     yield from train.fit(
-        ID,
+        id,
         model,
         lambda step: photograph_batches(images, size, step, model.side),
         relative_loss,
@@ -101,21 +128,20 @@ def photographs_mae(budget: Budget) -> Iterator[Step]:
         decay=train.cooldown,
         trained=trained,
     )
-    write(model.cpu(), found, trained, budget)
+    model.cpu()
 
 
-def write(model: MaskedAutoencoder, found: photographs.Photographs, trained: Trained, budget: Budget) -> None:
-    """Weights, the library's configuration and the card, with PSNR and SSIM on held-out photographs, 75 % hidden."""
+def _write_card(id: str, model: MaskedAutoencoder | ConvMaskedAutoencoder, trained: Trained, budget: Budget) -> None:
+    """With PSNR and SSIM on held-out photographs, 75 % hidden."""
+    found = photographs.load(budget.data)
     held = thinned(found.images[found.held_out], HELD_OUT)
     hidden = masks.draw("random", 0.75, len(held), model.side, torch.Generator().manual_seed(0))
-    card = registry.card(ID)
-    weights.write(ID, model.network)
-    model.write(weights.folder(card.weights))
+    card = registry.card(id)
     weights.write_card(
-        ID,
+        id,
         trained=vars(trained),
         device=budget.device,
-        recipe=f"python -m genmodels train {ID}",
+        recipe=f"python -m genmodels train {id}",
         params=card.params,
         data=card.data,
         license=card.license,
@@ -124,4 +150,4 @@ def write(model: MaskedAutoencoder, found: photographs.Photographs, trained: Tra
     )
 
 
-RECIPES = {ID: photographs_mae}
+RECIPES = {MAE: photographs_mae, FCMAE: photographs_fcmae}

@@ -323,6 +323,8 @@ def test_the_recipe_writes_weights_and_card_and_goes_on(folder, shipped, tmp_pat
     monkeypatch.setattr(registry, "folder", lambda id: weights.folder(card.weights))
     for name, value in {"CONFIG": config, "PICTURES": {"cpu": 40}, "BATCH": {"cpu": 8}}.items():
         monkeypatch.setattr(train, name, value)
+    thirty = np.full((30, 32, 32, 3), 90, np.uint8), np.zeros(30, np.uint8)
+    monkeypatch.setattr(cifar10, "load", lambda split: thirty)
     seen = []
     batches = train.photograph_batches
     monkeypatch.setattr(train, "photograph_batches", lambda x, *rest: seen.append(x) or batches(x, *rest))
@@ -330,7 +332,8 @@ def test_the_recipe_writes_weights_and_card_and_goes_on(folder, shipped, tmp_pat
     written = weights.read_card("mae-photos")
     assert steps[-1].i == steps[-1].n == written["trained"]["steps"] == 5 and written["trained"]["images"] == 40
     assert written["params"] == params and written["held_out"]["psnr_hidden"] > 5
-    assert len(seen[0]) == 120 - photographs.load().held_out.sum()
+    assert len(seen[0]) == 120 - photographs.load().held_out.sum() + 10
+    assert (seen[0][-10:] == 90).all(), "every third of CIFAR-10, enlarged"
     MaskedAutoencoder.read(weights.folder(card.weights))
     loop.checkpoint("mae-photos").unlink()
     monkeypatch.setattr(train, "PICTURES", {"cpu": 56})

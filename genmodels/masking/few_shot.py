@@ -1,0 +1,154 @@
+"""Few labels: accuracy on CIFAR-10 against labels per class, of a probe, of fine-tuning, and of training from scratch.
+
+`python -m genmodels.masking.few_shot METHOD` measures one of METHODS and writes its curve into a card.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+
+import click
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from genmodels import registry, train, weights
+from genmodels.data import cifar10
+from genmodels.masking import fcmae, mae
+from genmodels.masking.fcmae import ConvMaskedAutoencoder
+from genmodels.masking.mae import MaskedAutoencoder
+from genmodels.masking.probe import Probe, features
+from genmodels.masking.train import CONFIG, FCMAE, MAE, augmented
+
+ALL = 5000  # labels per class in the whole training set
+STEPS = {1: 60, 5: 60, 10: 150, 50: 150, 100: 300, ALL: 800}  # of training with gradients, by labels per class
+BATCH, RATE = 32, {"finetune": 5e-4, "scratch": 1e-3}
+SEEDS = {"probe": 5, "random": 5, "finetune": 2, "scratch": 2}  # draws of the labels; of ALL there is one
+TESTED = 2000  # of CIFAR-10's test pictures, by networks trained with gradients; probes are tested on all
+Model = MaskedAutoencoder | ConvMaskedAutoencoder
+
+
+class Classifier(nn.Module):
+    """An encoder, all of it trained, and a linear head on the mean of its codes."""
+
+    def __init__(self, model: Model, classes: int = 10) -> None:
+        super().__init__()
+        self.model = model
+        nothing = torch.zeros(1, model.side**2, dtype=torch.bool)
+        self.register_buffer("nothing", nothing, persistent=False)
+        with torch.no_grad():
+            width = model.encode(torch.zeros(1, 3, model.size, model.size), nothing).shape[-1]
+        self.head = nn.Linear(width, classes)
+        nn.init.zeros_(self.head.weight)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(B, 3, S, S) in [-1, 1] -> (B, classes), logits."""
+        return self.head(self.model.encode(pictures, self.nothing.expand(len(pictures), -1)).mean(1))
+
+
+def drawn(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Indices of `count` pictures of each class, chosen by the seed."""
+    order = np.random.default_rng(seed).permutation(len(labels))
+    return np.concatenate([order[labels[order] == c][:count] for c in np.unique(labels)])
+
+
+def tune(model: Model, images: np.ndarray, labels: np.ndarray, steps: int, lr: float, seed: int) -> Classifier:
+    """Train encoder and head on uint8 (N, 64, 64, 3) with AdamW, mirrored and shifted; in eval mode."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        classifier = Classifier(model).train()
+    [optimizer] = train.adamw(classifier, lr, 0.05)
+    pictures, target = torch.from_numpy(images), torch.from_numpy(labels).long()
+    for step in range(steps):
+        generator = torch.Generator().manual_seed(seed * 100_000 + step)
+        pick = torch.randint(len(pictures), (BATCH,), generator=generator)
+        optimizer.param_groups[0]["lr"] = lr * train.schedule(step, steps, max(1, steps // 10))
+        with train.precision("cpu"):
+            loss = F.cross_entropy(classifier(augmented(pictures, pick, generator)), target[pick])
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(classifier.parameters(), 1.0)
+        optimizer.step()
+    return classifier.eval()
+
+
+@torch.no_grad()
+def accuracy(classifier: Classifier, images: np.ndarray, labels: np.ndarray) -> float:
+    """Part of uint8 (N, 64, 64, 3) that is given its label."""
+    right = 0
+    for i in range(0, len(images), 100):
+        x = torch.from_numpy(images[i : i + 100]).permute(0, 3, 1, 2).float() / 127.5 - 1
+        right += int((classifier(x).argmax(1).numpy() == labels[i : i + 100]).sum())
+    return right / len(images)
+
+
+def codes(model: Model, images: np.ndarray) -> Tensor:
+    """uint8 (N, 32, 32, 3) -> the probe's codes (N, D)."""
+    parts = (cifar10.enlarged(images[i : i + 500]) for i in range(0, len(images), 500))
+    pictures = (torch.from_numpy(part).permute(0, 3, 1, 2).float() / 127.5 - 1 for part in parts)
+    return torch.cat([features(model, part) for part in pictures])
+
+
+def probed(model: Model, seeds: int) -> Iterator[tuple[int, float]]:
+    """Labels per class and accuracy of a linear probe, for every draw of the labels."""
+    (images, labels), (held, truth) = cifar10.load("train"), cifar10.load("test")
+    known, unknown = codes(model, images), codes(model, held)
+    for count in STEPS:
+        for seed in range(1 if count == ALL else seeds):
+            pick = drawn(labels, count, seed)
+            probe = Probe.fit(known[pick], torch.from_numpy(labels[pick]).long())
+            yield count, float((probe.probabilities(unknown).argmax(1).numpy() == truth).mean())
+
+
+def tuned(start: Callable[[int], Model], lr: float, seeds: int) -> Iterator[tuple[int, float]]:
+    """Labels per class and accuracy of networks that begin as start(seed), for every draw of the labels."""
+    (images, labels), (held, truth) = cifar10.load("train"), cifar10.load("test")
+    held, truth = cifar10.enlarged(held[:TESTED]), truth[:TESTED]
+    for count, steps in STEPS.items():
+        for seed in range(1 if count == ALL else seeds):
+            pick = drawn(labels, count, seed)
+            classifier = tune(start(seed), cifar10.enlarged(images[pick]), labels[pick], steps, lr, seed)
+            yield count, accuracy(classifier, held, truth)
+
+
+def curve(method: str, id: str) -> Iterator[tuple[int, float]]:
+    """Labels per class and accuracy, draw after draw. method: "probe", "finetune", "random" or "scratch"."""
+    fresh = (lambda seed: mae.fresh(CONFIG, seed)) if id == MAE else fcmae.fresh
+    seeds = SEEDS[method]
+    if method == "probe":
+        return probed(registry.load(id, "cpu"), seeds)
+    if method == "random":
+        return probed(fresh(0).eval(), seeds)
+    if method == "finetune":
+        return tuned(lambda seed: copy.deepcopy(registry.load(id, "cpu")), RATE[method], seeds)
+    return tuned(fresh, RATE[method], seeds)
+
+
+def summary(found: list[tuple[int, float]]) -> dict[str, dict[str, float]]:
+    """-> {labels per class, or "all": {"mean", "std", "draws"}}."""
+    result = {}
+    for count in STEPS:
+        if values := [value for n, value in found if n == count]:
+            name = "all" if count == ALL else str(count)
+            figures = {"mean": np.mean(values), "std": np.std(values), "draws": len(values)}
+            result[name] = {key: round(float(value), 4) for key, value in figures.items()}
+    return result
+
+
+@click.command()
+@click.argument("method", type=click.Choice(list(SEEDS)))
+@click.option("--model", "id", type=click.Choice([MAE, FCMAE]), default=MAE, show_default=True)
+def command(method: str, id: str) -> None:
+    """Measure one curve and write it into the model's card."""
+    found = []
+    for count, value in curve(method, id):
+        found.append((count, value))
+        click.echo(f"{id} {method}: {count} labels per class, {100 * value:.1f} %")
+    kept = weights.read_card(id).get("few_shot", {})
+    weights.write_card(id, few_shot={**kept, method: summary(found)})
+
+
+if __name__ == "__main__":
+    command()
