@@ -9,10 +9,12 @@ from genmodels.registry import ModelCard, register
 from genmodels.weights import Embedded, Hub
 
 if TYPE_CHECKING:
+    from genmodels.masking.codes import Codes
     from genmodels.masking.fcmae import ConvMaskedAutoencoder
     from genmodels.masking.mae import MaskedAutoencoder
 
 DATA = "Tiny ImageNet (CS231n), 47,500 photographs, and CIFAR-10, 16,667 of its training pictures, all at 64x64"
+CIFAR = "codes of 2,000 of CIFAR-10's pictures"
 FILES = ("config.json", "preprocessor_config.json", "model.safetensors")
 PUBLISHED = {
     "base": ("25b184bea5538bf5c4c852c79d221195fdd2778d", 111_907_840),
@@ -20,12 +22,15 @@ PUBLISHED = {
 }
 
 
-def _card(id: str, source: Embedded | Hub, params: int, data: str, paper: str = "arXiv:2111.06377") -> ModelCard:
-    attends = {"attend"} if paper == "arXiv:2111.06377" else set()
+VIT, CONV = "arXiv:2111.06377", "arXiv:2301.00808"
+REBUILDS = {"reconstruct", "encode"}
+
+
+def _card(id: str, can: set[str], source: Embedded | Hub, params: int, data: str, paper: str) -> ModelCard:
     return ModelCard(
         id=id,
         topic="masking",
-        can=frozenset({"reconstruct", "encode"} | attends),
+        can=frozenset(can),
         weights=source,
         params=params,
         license="Apache-2.0",
@@ -46,8 +51,15 @@ def _fcmae() -> ConvMaskedAutoencoder:
     return ConvMaskedAutoencoder()
 
 
-register(_card("mae-photos", Embedded("mae-photos"), 4_460_288, DATA))(_mae)
-register(_card("fcmae-photos", Embedded("fcmae-photos"), 2_723_616, DATA, "arXiv:2301.00808"))(_fcmae)
+def _codes() -> Codes:
+    from genmodels.masking.codes import Codes
+
+    return Codes()
+
+
+register(_card("mae-photos", REBUILDS | {"attend"}, Embedded("mae-photos"), 4_460_288, DATA, VIT))(_mae)
+register(_card("fcmae-photos", REBUILDS, Embedded("fcmae-photos"), 2_723_616, DATA, CONV))(_fcmae)
 for _size, (_commit, _params) in PUBLISHED.items():
     _hub = Hub(f"facebook/vit-mae-{_size}", _commit, FILES)
-    register(_card(f"vit-mae-{_size}", _hub, _params, "ImageNet-1K"))(_mae)
+    register(_card(f"vit-mae-{_size}", REBUILDS | {"attend"}, _hub, _params, "ImageNet-1K", VIT))(_mae)
+register(_card("cifar-codes", {"compare"}, Embedded("cifar-codes"), 0, CIFAR, VIT))(_codes)

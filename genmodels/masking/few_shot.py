@@ -48,9 +48,9 @@ class Classifier(nn.Module):
         return self.head(self.model.encode(pictures, self.nothing.expand(len(pictures), -1)).mean(1))
 
 
-def drawn(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Indices of `count` pictures of each class, chosen by the seed."""
-    order = np.random.default_rng(seed).permutation(len(labels))
+def drawn(labels: np.ndarray, count: int, seed: int | None = None) -> np.ndarray:
+    """Indices of `count` pictures of each class, sorted by class: chosen by the seed, without one the first."""
+    order = np.arange(len(labels)) if seed is None else np.random.default_rng(seed).permutation(len(labels))
     return np.concatenate([order[labels[order] == c][:count] for c in np.unique(labels)])
 
 
@@ -98,7 +98,7 @@ def probed(model: Model, seeds: int) -> Iterator[tuple[int, float]]:
     for count in STEPS:
         for seed in range(1 if count == ALL else seeds):
             pick = drawn(labels, count, seed)
-            probe = Probe.fit(known[pick], torch.from_numpy(labels[pick]).long())
+            probe = Probe.fit(known[pick], torch.from_numpy(labels[pick]).long(), known)
             yield count, float((probe.probabilities(unknown).argmax(1).numpy() == truth).mean())
 
 

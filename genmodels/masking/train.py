@@ -150,4 +150,11 @@ def _write_card(id: str, model: MaskedAutoencoder | ConvMaskedAutoencoder, train
     )
 
 
-RECIPES = {MAE: photographs_mae, FCMAE: photographs_fcmae}
+def cifar_codes(budget: Budget) -> Iterator[Step]:
+    """What the page's live probe learns from: see `codes`."""
+    from genmodels.masking import codes
+
+    return codes.recipe(budget)
+
+
+RECIPES = {MAE: photographs_mae, FCMAE: photographs_fcmae, "cifar-codes": cifar_codes}
