@@ -1,0 +1,74 @@
+"""What the page's live probe learns from: the encoders' codes of a part of CIFAR-10, no pictures.
+
+Bytes with a scale for each dimension; a difference of half a step, 1/510 of the range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from genmodels import registry, weights
+from genmodels.data import cifar10
+from genmodels.masking import few_shot
+from genmodels.step import Step
+from genmodels.train import Budget
+
+ID = "cifar-codes"
+EACH = 100  # pictures of each class, to train and to test
+WIDTHS = {"mae-photos": 768, "fcmae-photos": 768}
+CLASSES = len(cifar10.NAMES)
+
+
+class Codes(nn.Module):
+    """Codes by encoder, as bytes. Filled by `pack`, read by `of`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for id, width in WIDTHS.items():
+            for split in ("train", "test"):
+                self.register_buffer(f"{id}_{split}", torch.zeros(CLASSES * EACH, width, dtype=torch.uint8))
+            self.register_buffer(f"{id}_scale", torch.zeros(2, width))
+
+    def pack(self, id: str, train: Tensor, test: Tensor) -> None:
+        """Codes (CLASSES * EACH, D) of training and test pictures, sorted by class."""
+        both = torch.cat([train, test])
+        low, high = both.amin(0), both.amax(0)
+        step = ((high - low) / 255).clamp(min=1e-9)
+        self.get_buffer(f"{id}_scale").copy_(torch.stack([low, step]))
+        for split, codes in (("train", train), ("test", test)):
+            self.get_buffer(f"{id}_{split}").copy_(((codes - low) / step).round())
+
+    def of(self, id: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Training codes (N, D), their labels (N,), test codes and theirs. Raises KeyError for an unknown encoder."""
+        if id not in WIDTHS:
+            raise KeyError(f"no codes of {id!r}; there are those of {', '.join(WIDTHS)}")
+        low, step = self.get_buffer(f"{id}_scale")
+        train, test = (self.get_buffer(f"{id}_{split}") * step + low for split in ("train", "test"))
+        labels = torch.arange(CLASSES).repeat_interleave(EACH)
+        return train, labels, test, labels
+
+
+def recipe(budget: Budget) -> Iterator[Step]:
+    """Encode; nothing is trained. The first EACH pictures of each class."""
+    found = Codes()
+    for i, id in enumerate(WIDTHS):
+        splits = []
+        for split in ("train", "test"):
+            images, labels = cifar10.load(split)
+            splits.append(few_shot.codes(registry.load(id, "cpu"), images[few_shot.drawn(labels, EACH)]))
+        found.pack(id, *splits)
+        yield Step(i + 1, len(WIDTHS))
+    weights.write(ID, found)
+    card = registry.card(ID)
+    weights.write_card(
+        ID,
+        device=budget.device,
+        recipe=f"python -m genmodels train {ID}",
+        params=card.params,
+        data=card.data,
+        license=card.license,
+        source=card.source,
+    )
