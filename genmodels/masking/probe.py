@@ -19,7 +19,7 @@ from genmodels.masking.fcmae import ConvMaskedAutoencoder
 from genmodels.masking.mae import MaskedAutoencoder
 
 BATCH = 100
-STRENGTH = 0.002  # inverse of the weights' penalty; of 0.0003 to 1, near the best at 10 and at 400 labels per class
+STRENGTH = 1.5  # inverse of the penalty on weights, D times; near the best at 10 and at 400 labels per class
 LEAST = 1e-5  # spread of a code that counts as none
 
 
@@ -52,7 +52,7 @@ class Probe:
             raise ValueError(f"labels are {classes}; a probe needs two or more classes, counted from 0")
         many = codes if unlabelled is None else unlabelled
         mean, spread = many.mean(0), many.std(0).clamp(min=LEAST)
-        regression = LogisticRegression(C=STRENGTH, max_iter=300, tol=1e-3)
+        regression = LogisticRegression(C=STRENGTH / codes.shape[1], max_iter=300, tol=1e-3)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             regression.fit(((codes - mean) / spread).numpy(), labels.numpy())
