@@ -9,17 +9,21 @@ from typing import Any
 import click
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from genmodels import registry, weights
 from genmodels.data import photographs
 from genmodels.evaluate import show
+from genmodels.images import grid, png
 from genmodels.masking import masks
 from genmodels.masking.baselines import BASELINES
+from genmodels.masking.panels import GREY
+from genmodels.masking.patches import on_pixels, paste
 from genmodels.masking.quality import psnr_hidden, ssim_hidden
 
 RATIOS = (0.25, 0.5, 0.75, 0.9)
-BATCH, LIMIT = 50, 200
+BATCH, LIMIT, SHEET = 50, 200, 32
 SIDE = 8
 Fill = Callable[[Tensor, Tensor], Tensor]
 
@@ -95,6 +99,21 @@ def evaluate(
     }
 
 
+def sheet(truth: Tensor) -> Image.Image:
+    """Of each picture (N, 3, 64, 64), 75 % hidden at random: masked, rebuilt by every model and pasted, original."""
+    hidden = masks.draw("random", 0.75, len(truth), SIDE, torch.Generator().manual_seed(0))
+    masked = torch.where(on_pixels(hidden, truth.shape[-1]), GREY, truth)
+    rebuilt = [paste(truth, fill(truth, hidden), hidden) for fill in rebuilders().values()]
+    return grid(torch.cat([masked, *rebuilt, truth], 3), 4, gap=8)
+
+
+def markdown() -> str:
+    """README's tables of this topic."""
+    from genmodels.masking import report
+
+    return report.markdown()
+
+
 @click.command()
 @click.option("--images", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="npz of 64x64 pictures.")
 @click.option("--data", type=click.Path(exists=True, path_type=Path), help="Folder of Tiny ImageNet's npz files.")
@@ -103,6 +122,7 @@ def evaluate(
 )
 @click.option("--ratio", "ratios", type=click.FloatRange(0.01, masks.MAX_RATIO), multiple=True, help="Several allowed.")
 @click.option("--limit", type=click.IntRange(1), default=LIMIT, show_default=True, help="Pictures at most.")
+@click.option("--sheet", "out", type=click.Path(dir_okay=False, path_type=Path), help="PNG of 32 pictures to write.")
 @click.option("--write", is_flag=True, help="Write the figures into the models' cards.")
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 def command(
@@ -111,11 +131,16 @@ def command(
     strategies: tuple[str, ...],
     ratios: tuple[float, ...],
     limit: int,
+    out: Path | None,
     write: bool,
     as_json: bool,
 ) -> None:
     """PSNR and SSIM on hidden pixels: models, mean colour, means of near patches, biharmonic inpainting."""
     truth = pictures(images, data, limit)
+    if out:
+        out.write_bytes(png(sheet(truth[:SHEET])))
+        click.echo(f"{out}: masked, {', '.join(rebuilders())}, original")
+        return
     found = evaluate(truth, strategies or tuple(masks.STRATEGIES), ratios or RATIOS)
     if write:
         for id, rebuilt in found["models"].items():

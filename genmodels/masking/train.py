@@ -37,6 +37,7 @@ CONFIG = ViTMAEConfig(
 )
 PICTURES = {"cpu": 700_000, "cuda": 20_000_000}
 BATCH = {"cpu": 32, "cuda": 512}  # 32 with AdamW led 64 with Muon in one short run of each (a minute of CPU)
+RATE = {"lr": 1.5e-3, "warmup": 200, "weight_decay": 0.02, "average": 0.998}
 HELD_OUT = 500  # held-out photographs that the card's figures are measured on
 SMALL = 0.02  # below this mean square error, in the network's scale, a picture counts as solved
 
@@ -121,12 +122,9 @@ def _fit(id: str, model: MaskedAutoencoder | ConvMaskedAutoencoder, trained: Tra
         relative_loss,
         budget=budget,
         steps=PICTURES[budget.device] // size,
-        lr=1.5e-3,
-        warmup=200,
-        weight_decay=0.02,
-        average=0.998,
         decay=train.cooldown,
         trained=trained,
+        **RATE,
     )
     model.cpu()
 
