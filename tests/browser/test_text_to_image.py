@@ -67,6 +67,7 @@ def test_a_drawing_is_stopped(visit: Visit):
 def test_switching_language_keeps_the_picture(visit: Visit):
     page = start(visit, lang="pt")
     prompt(page).fill("sapo verde")
+    expect(picture(page)).to_have_attribute("alt", says("pt", "picture_alt", prompt="sapo verde"))
     settled(page)
     before = picture(page).get_attribute("src")
     page.get_by_role("radio", name="English").check()
