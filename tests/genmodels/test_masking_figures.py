@@ -321,7 +321,7 @@ def test_the_recipe_writes_weights_and_card_and_goes_on(folder, shipped, tmp_pat
     monkeypatch.setattr(weights, "ASSETS", tmp_path / "assets")
     monkeypatch.setattr(registry, "card", lambda id: card)
     monkeypatch.setattr(registry, "folder", lambda id: weights.folder(card.weights))
-    for name, value in {"CONFIG": config, "PICTURES": {"cpu": 40}, "BATCH": {"cpu": 8}}.items():
+    for name, value in {"CONFIG": config, "PICTURES": {"mae-photos": {"cpu": 40}}, "BATCH": {"cpu": 8}}.items():
         monkeypatch.setattr(train, name, value)
     thirty = np.full((30, 32, 32, 3), 90, np.uint8), np.zeros(30, np.uint8)
     monkeypatch.setattr(cifar10, "load", lambda split: thirty)
@@ -336,6 +336,6 @@ def test_the_recipe_writes_weights_and_card_and_goes_on(folder, shipped, tmp_pat
     assert (seen[0][-10:] == 90).all(), "every third of CIFAR-10, enlarged"
     MaskedAutoencoder.read(weights.folder(card.weights))
     loop.checkpoint("mae-photos").unlink()
-    monkeypatch.setattr(train, "PICTURES", {"cpu": 56})
+    monkeypatch.setattr(train, "PICTURES", {"mae-photos": {"cpu": 56}})
     assert [step.i for step in train.photographs_mae(Budget(resume=True))][-1] == 7
     assert weights.read_card("mae-photos")["trained"]["images"] == 56
