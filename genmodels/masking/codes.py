@@ -14,7 +14,7 @@ from genmodels import registry, weights
 from genmodels.data import cifar10
 from genmodels.masking import few_shot
 from genmodels.step import Step
-from genmodels.train import Budget
+from genmodels.train import Budget, Trained
 
 ID = "cifar-codes"
 EACH = 100  # pictures of each class, to train and to test
@@ -65,6 +65,7 @@ def recipe(budget: Budget) -> Iterator[Step]:
     card = registry.card(ID)
     weights.write_card(
         ID,
+        trained=vars(Trained(images=2 * CLASSES * EACH)),
         device=budget.device,
         recipe=f"python -m genmodels train {ID}",
         params=card.params,
