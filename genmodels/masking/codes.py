@@ -29,7 +29,8 @@ class Codes(nn.Module):
         super().__init__()
         for id, width in WIDTHS.items():
             for split in ("train", "test"):
-                self.register_buffer(f"{id}_{split}", torch.zeros(CLASSES * EACH, width, dtype=torch.uint8))
+                codes = torch.zeros(CLASSES * EACH, width, dtype=torch.uint8)
+                self.register_parameter(f"{id}_{split}", nn.Parameter(codes, requires_grad=False))
             self.register_buffer(f"{id}_scale", torch.zeros(2, width))
 
     def pack(self, id: str, train: Tensor, test: Tensor) -> None:
@@ -39,14 +40,14 @@ class Codes(nn.Module):
         step = ((high - low) / 255).clamp(min=1e-9)
         self.get_buffer(f"{id}_scale").copy_(torch.stack([low, step]))
         for split, codes in (("train", train), ("test", test)):
-            self.get_buffer(f"{id}_{split}").copy_(((codes - low) / step).round())
+            self.get_parameter(f"{id}_{split}").copy_(((codes - low) / step).round())
 
     def of(self, id: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Training codes (N, D), their labels (N,), test codes and theirs. Raises KeyError for an unknown encoder."""
         if id not in WIDTHS:
             raise KeyError(f"no codes of {id!r}; there are those of {', '.join(WIDTHS)}")
         low, step = self.get_buffer(f"{id}_scale")
-        train, test = (self.get_buffer(f"{id}_{split}") * step + low for split in ("train", "test"))
+        train, test = (self.get_parameter(f"{id}_{split}") * step + low for split in ("train", "test"))
         labels = torch.arange(CLASSES).repeat_interleave(EACH)
         return train, labels, test, labels
 
