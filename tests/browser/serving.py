@@ -30,7 +30,12 @@ FLAGS = [
 ]
 LANGUAGES = {"pt": "pt-BR", "en": "en-US"}
 # What tells that a tab is filled, where something other than its section "Try" does.
-FILLED = {"open_set": ".os-verdict .os-bars", "text_to_image": "#ti-steps .ti-strip", "nerf": "#nf-ray svg"}
+FILLED = {
+    "open_set": ".os-verdict .os-bars",
+    "text_to_image": "#ti-steps .ti-strip",
+    "nerf": "#nf-ray svg",
+    "masking": "#mk-attention svg",
+}
 # The element that a tab's screenshot starts with.
 TRY = ".gl-{topic} .gl-try"
 UNDER_WAY: WeakKeyDictionary[Page, set[Request]] = WeakKeyDictionary()

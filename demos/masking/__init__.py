@@ -1,0 +1,174 @@
+"""Masking: hide most of a picture and watch a network rebuild it; what its encoder is good for with few labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+from gradio.components import Component
+from gradio.events import Dependency
+
+from demos import _shell
+from demos.masking import _few, _inside, _measure, _models, _own, _photos, _rebuild, _source
+from demos.masking._few import run_curves, run_probe
+from demos.masking._inside import run_attention, run_leak
+from demos.masking._measure import run_answer, run_measure, run_tables
+from demos.masking._models import run_download
+from demos.masking._own import run_decide, run_gather, run_learn
+from demos.masking._rebuild import run_rebuild, run_redraw, snippet
+from demos.masking._source import run_photo, run_upload
+from demos.masking._text import TEXT
+
+__all__ = [
+    "ID",
+    "ORDER",
+    "TEXT",
+    "build",
+    "run_answer",
+    "run_attention",
+    "run_curves",
+    "run_decide",
+    "run_download",
+    "run_gather",
+    "run_leak",
+    "run_learn",
+    "run_measure",
+    "run_photo",
+    "run_probe",
+    "run_rebuild",
+    "run_redraw",
+    "run_tables",
+    "run_upload",
+]
+ID, ORDER = "masking", 70
+HERE = Path(__file__).parent
+BOARD = (
+    '<div class="mk-board">'
+    '<figure class="mk-large"><canvas class="mk-mask" width="512" height="512" tabindex="0" role="application">'
+    "</canvas>"
+    '<figcaption data-panel="masked"></figcaption></figure>'
+    '<figure class="mk-large"><div class="mk-clickable"><img data-panel="reconstruction" alt=""><i class="mk-asked" '
+    'hidden></i></div><figcaption data-panel="reconstruction"></figcaption></figure>'
+    + "".join(
+        f'<figure><img data-panel="{name}" alt=""><figcaption data-panel="{name}"></figcaption></figure>'
+        for name in ("original", "pasted", "error")
+    )
+    + '</div><p class="mk-live" aria-live="polite"></p>'
+)
+SOURCE = (
+    '<div class="mk-thumbs"></div><div class="mk-own"></div>'
+    '<div class="mk-whole" hidden><img alt="" draggable="false"><div class="mk-frame" tabindex="0" role="application">'
+    '</div></div><label class="mk-zoom-row"><span class="mk-zoomed"></span>'
+    '<input type="range" class="mk-zoom" min="10" max="100" value="100"></label><p class="mk-hint mk-small"></p>'
+)
+QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
+# Positions in an event's inputs, of which the browser knows more than the components: the language comes first.
+OWN, PHOTO, CROP, PATCHES = 1, 2, 3, 8
+
+
+def build(ctx: _shell.Context) -> None:
+    """Lay the tab out and wire it."""
+    with ctx.section("idea"), gr.Row():
+        with gr.Column(scale=3, min_width=320):
+            gr.Markdown(ctx.t("idea"), latex_delimiters=_shell.LATEX)
+        with gr.Column(scale=2, min_width=320):
+            gr.HTML(ctx.t("drawing"))
+    with ctx.section("try"), gr.Row(elem_classes="gl-stage"):
+        with gr.Column(scale=7, min_width=320, elem_classes="gl-output", elem_id="mk-stage"):
+            board = gr.HTML(html_template=BOARD, js_on_load=_read("board.js"), elem_id="mk-board", padding=False)
+            caption = gr.HTML(elem_id="mk-caption", min_height=64)
+        with gr.Column(scale=3, min_width=280, elem_classes="gl-controls"):
+            source, values, redraw = _controls(ctx)
+    patch = ctx.control("patch", gr.Textbox("", visible="hidden"), decode=_inside.checked)
+    actions = gr.Column()
+    with ctx.section("inside"), gr.Tabs(elem_classes="mk-inner", overflow_behavior="wrap"):
+        attention, looked = _inside.build(ctx, values, patch)
+        with ctx.tab("tab_few"):
+            _few.build(ctx)
+        with ctx.tab("tab_own"):
+            _own.build(ctx, _read("picker.js"))
+    with actions:
+        ctx.actions("#mk-stage", snippet, values)
+    with ctx.section("measure"):
+        _measure.build(ctx)
+    with ctx.section("predict"):
+        gr.Markdown(ctx.t("question"))
+        guesses = [(ctx.t(f"strategy.{one}"), one) for one in _rebuild.STRATEGIES]
+        guess = gr.Radio(guesses, show_label=False, container=False)
+        answer = gr.Markdown(elem_id="mk-answer")
+    ctx.live([guess.input], lambda lang, _: run_answer(lang), [guess], [answer])
+    _wire(ctx, (source, board, caption), values, redraw, (patch, attention, looked))
+
+
+def _controls(ctx: _shell.Context) -> tuple[gr.HTML, list[Component], gr.Button]:
+    """The column beside the pictures -> the source, the values of `run_rebuild`, the button that redraws the mask."""
+    photo = gr.Textbox("chelsea", visible="hidden")
+    crop = gr.Textbox(_photos.EXAMPLES["chelsea"][1], visible="hidden")
+    patches = gr.Textbox("", visible="hidden")
+    ctx.control("photo", photo, decode=_source.checked_photo)
+    ctx.control("crop", crop, decode=_source.checked_crop)
+    ctx.control("patches", patches, decode=_rebuild.checked)
+    script = _read("picker.js") + _read("source.js")
+    source = gr.HTML(html_template=SOURCE, js_on_load=script, elem_id="mk-source", padding=False)
+    ratio = ctx.control("ratio", gr.Slider(*_rebuild.RATIOS, 75, step=1, label=ctx.t("ratio")))
+    kinds = [(ctx.t(f"strategy.{one}"), one) for one in _rebuild.STRATEGIES]
+    strategy = ctx.control("strategy", gr.Radio(kinds, value="random", label=ctx.t("strategy")))
+    seed = ctx.seed_row(7)
+    redraw = gr.Button(ctx.t("redraw"), size="sm", elem_id="mk-redraw")
+    model = ctx.control("model", _models.chooser(ctx))
+    with gr.Accordion(ctx.t("more"), open=False, elem_classes="mk-more"):
+        _models.more(ctx, model)
+    return source, [_source.kept(), photo, crop, model, ratio, strategy, seed, patches], redraw
+
+
+def _wire(
+    ctx: _shell.Context,
+    shown: tuple[gr.HTML, gr.HTML, gr.HTML],
+    values: list[Component],
+    redraw: gr.Button,
+    inside: tuple[Component, gr.HTML, list[Component]],
+) -> None:
+    """The hand, the frame, the sliders; *Inside* follows each when it rests."""
+    source, board, caption = shown
+    own, photo, crop, model, ratio, strategy, seed, patches = values
+    patch, attention, looked = inside
+    outputs = [board, caption, patches]
+    file = gr.Textbox(visible="hidden")
+    ctx.on_show(_source.run_source, values[:3], [source])
+    ctx.on_show(run_rebuild, values, outputs)
+    hand = _js({PATCHES: "hidden()"})
+    _direct(ctx, board.input, run_rebuild, values, outputs, hand)
+    framed = _js({CROP: "crop()", PATCHES: "hidden()"})
+    _direct(ctx, source.input, lambda lang, *v: (*run_rebuild(lang, *v), v[CROP - 1]), values, [*outputs, crop], framed)
+    taken = [photo, crop, source, *outputs]
+    picked = _js({PHOTO: "photo()", PATCHES: "hidden()"})
+    events = [_direct(ctx, source.select, run_photo, values, taken, picked)]
+    sent = "(lang, file, ...rest) => [lang, genlabMasking.file(), ...rest]"
+    upload = lambda lang, data, own, photo, *rest: run_upload(lang, data, *rest)  # noqa: E731
+    events.append(_direct(ctx, source.upload, upload, [file, *values], [own, *taken], sent))
+    events.append(ctx.live([ratio.input, strategy.input, redraw.click], run_redraw, values, outputs, "masking_redraw"))
+    events.append(ctx.live([seed.change, model.input], run_rebuild, values, outputs, "masking_rebuild"))
+    for event in events:
+        ctx.follow(event, run_attention, looked, [attention])
+    # inputs of the last: language, patch, layer, then the values
+    rest = _js({2 + PATCHES: "hidden()", 2 + CROP: "crop()"})
+    for trigger in (board.release, source.release):
+        _direct(ctx, trigger, run_attention, looked, [attention], rest)
+    asked = _js({1: "patch()", 2 + PATCHES: "hidden()"})
+    chosen = lambda lang, patch, *v: (run_attention(lang, patch, *v), patch)  # noqa: E731
+    _direct(ctx, board.select, chosen, looked, [attention, patch], asked)
+
+
+def _direct(ctx: _shell.Context, trigger, fn, inputs, outputs, js: str) -> Dependency:
+    """A light event past the queue, whose last state wins; js puts in what only the browser knows."""
+    return gr.on([trigger], _shell._guarded(fn, len(outputs)), [ctx.lang, *inputs], list(outputs), js=js, **QUIET)
+
+
+def _js(known: dict[int, str]) -> str:
+    """A script that hands an event's inputs on, but for those that `window.genlabMasking` knows."""
+    puts = "".join(f"values[{i}] = genlabMasking.{call};" for i, call in known.items())
+    return f"(...values) => {{ {puts} return values; }}"
+
+
+def _read(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")
