@@ -23,7 +23,7 @@ from genmodels.masking.probe import Probe, features
 from genmodels.masking.train import CONFIG, FCMAE, MAE, augmented
 
 ALL = 5000  # labels per class in the whole training set
-STEPS = {1: 60, 5: 60, 10: 150, 50: 150, 100: 300, ALL: 800}  # of training with gradients, by labels per class
+STEPS = {1: 40, 5: 60, 10: 100, 50: 150, 100: 200, ALL: 600}  # of training with gradients, by labels per class
 BATCH, RATE = 32, {"finetune": 5e-4, "scratch": 1e-3}
 SEEDS = {"probe": 5, "random": 5, "finetune": 2, "scratch": 2}  # draws of the labels; of ALL there is one
 TESTED = 2000  # of CIFAR-10's test pictures, by networks trained with gradients; probes are tested on all
