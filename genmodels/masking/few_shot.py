@@ -23,9 +23,11 @@ from genmodels.masking.probe import Probe, features
 from genmodels.masking.train import CONFIG, FCMAE, MAE, augmented
 
 ALL = 5000  # labels per class in the whole training set
-STEPS = {1: 40, 5: 60, 10: 100, 50: 150, 100: 200, ALL: 600}  # of training with gradients, by labels per class
+STEPS = {1: 40, 5: 60, 10: 100, 50: 150, 100: 200, ALL: 400}  # of training with gradients, by labels per class
 BATCH, RATE = 32, {"finetune": 5e-4, "scratch": 1e-3}
-SEEDS = {"probe": 5, "random": 5, "finetune": 2, "scratch": 2}  # draws of the labels; of ALL there is one
+PROBED = {1: 5, 5: 5, 10: 5, 50: 5, 100: 5, ALL: 1}  # draws of the labels
+TUNED = {1: 2, 5: 2, 10: 2, 50: 2, 100: 1, ALL: 1}
+METHODS = ("probe", "finetune", "scratch", "random")
 TESTED = 2000  # of CIFAR-10's test pictures, by networks trained with gradients; probes are tested on all
 Model = MaskedAutoencoder | ConvMaskedAutoencoder
 
@@ -91,45 +93,44 @@ def codes(model: Model, images: np.ndarray) -> Tensor:
     return torch.cat([features(model, part) for part in pictures])
 
 
-def probed(model: Model, seeds: int) -> Iterator[tuple[int, float]]:
+def probed(model: Model) -> Iterator[tuple[int, float]]:
     """Labels per class and accuracy of a linear probe, for every draw of the labels."""
     (images, labels), (held, truth) = cifar10.load("train"), cifar10.load("test")
     known, unknown = codes(model, images), codes(model, held)
-    for count in STEPS:
-        for seed in range(1 if count == ALL else seeds):
+    for count, draws in PROBED.items():
+        for seed in range(draws):
             pick = drawn(labels, count, seed)
             probe = Probe.fit(known[pick], torch.from_numpy(labels[pick]).long(), known)
             yield count, float((probe.probabilities(unknown).argmax(1).numpy() == truth).mean())
 
 
-def tuned(start: Callable[[int], Model], lr: float, seeds: int) -> Iterator[tuple[int, float]]:
+def tuned(start: Callable[[int], Model], lr: float) -> Iterator[tuple[int, float]]:
     """Labels per class and accuracy of networks that begin as start(seed), for every draw of the labels."""
     (images, labels), (held, truth) = cifar10.load("train"), cifar10.load("test")
     held, truth = cifar10.enlarged(held[:TESTED]), truth[:TESTED]
-    for count, steps in STEPS.items():
-        for seed in range(1 if count == ALL else seeds):
+    for count, draws in TUNED.items():
+        for seed in range(draws):
             pick = drawn(labels, count, seed)
-            classifier = tune(start(seed), cifar10.enlarged(images[pick]), labels[pick], steps, lr, seed)
+            classifier = tune(start(seed), cifar10.enlarged(images[pick]), labels[pick], STEPS[count], lr, seed)
             yield count, accuracy(classifier, held, truth)
 
 
 def curve(method: str, id: str) -> Iterator[tuple[int, float]]:
-    """Labels per class and accuracy, draw after draw. method: "probe", "finetune", "random" or "scratch"."""
+    """Labels per class and accuracy, draw after draw. method: one of METHODS."""
     fresh = (lambda seed: mae.fresh(CONFIG, seed)) if id == MAE else fcmae.fresh
-    seeds = SEEDS[method]
     if method == "probe":
-        return probed(registry.load(id, "cpu"), seeds)
+        return probed(registry.load(id, "cpu"))
     if method == "random":
-        return probed(fresh(0).eval(), seeds)
+        return probed(fresh(0).eval())
     if method == "finetune":
-        return tuned(lambda seed: copy.deepcopy(registry.load(id, "cpu")), RATE[method], seeds)
-    return tuned(fresh, RATE[method], seeds)
+        return tuned(lambda seed: copy.deepcopy(registry.load(id, "cpu")), RATE[method])
+    return tuned(fresh, RATE[method])
 
 
 def summary(found: list[tuple[int, float]]) -> dict[str, dict[str, float]]:
     """-> {labels per class, or "all": {"mean", "std", "draws"}}."""
     result = {}
-    for count in STEPS:
+    for count in PROBED:
         if values := [value for n, value in found if n == count]:
             name = "all" if count == ALL else str(count)
             figures = {"mean": np.mean(values), "std": np.std(values), "draws": len(values)}
@@ -138,7 +139,7 @@ def summary(found: list[tuple[int, float]]) -> dict[str, dict[str, float]]:
 
 
 @click.command()
-@click.argument("method", type=click.Choice(list(SEEDS)))
+@click.argument("method", type=click.Choice(METHODS))
 @click.option("--model", "id", type=click.Choice([MAE, FCMAE]), default=MAE, show_default=True)
 def command(method: str, id: str) -> None:
     """Measure one curve and write it into the model's card."""

@@ -99,9 +99,9 @@ def test_tuning_learns_and_starts_equal_for_a_seed(model):
 
 
 def test_curves_count_draws_and_summaries_name_them(model, data, monkeypatch):
-    monkeypatch.setattr(few_shot, "STEPS", {1: 2, 5: 2, 12: 3})
+    monkeypatch.setattr(few_shot, "PROBED", {1: 3, 5: 3, 12: 1})
     monkeypatch.setattr(few_shot, "ALL", 12)
-    found = list(few_shot.probed(model, 3))
+    found = list(few_shot.probed(model))
     assert [n for n, _ in found] == [1] * 3 + [5] * 3 + [12]
     assert found[-1][1] > 0.4, "of what it learned, ten colours"
     said = few_shot.summary(found)
@@ -114,6 +114,7 @@ def test_scratch_and_finetuning_start_where_they_say(data, monkeypatch):
     starts = []
     monkeypatch.setattr(few_shot, "CONFIG", VIT)
     monkeypatch.setattr(few_shot, "STEPS", {1: 1})
+    monkeypatch.setattr(few_shot, "TUNED", {1: 2})
     monkeypatch.setattr(registry, "load", lambda id, place: ours)
     tune = few_shot.tune
 

@@ -39,7 +39,11 @@ def test_targets_say_by_how_much_they_are_missed(cards):
         "metrics": {"rebuilt": rebuilt(16.25), "baselines": baselines, "pictures": 200},
         "bench": {"picture_ms": {"ours": 12.5}},
         "peer": {"pictures": 64_000, "ours": {"psnr_hidden": 15.5}, "published": {"psnr_hidden": 14.75}},
-        "few_shot": {"probe": curve(0.2, 0.4, 0.55), "finetune": curve(0.1, 0.3, 0.7), "scratch": curve(0.15, 0.2, 0.6)},
+        "few_shot": {
+            "probe": curve(0.2, 0.4, 0.55),
+            "finetune": curve(0.1, 0.3, 0.7),
+            "scratch": curve(0.15, 0.2, 0.6),
+        },
     }
     said = report.markdown()
     assert "| mae-photos, 75 % hidden: dB over mean colour | ≥ 3.5 | 3.25 | no, by 0.25 |" in said
