@@ -4,15 +4,19 @@ import threading
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch.testing import assert_close
 from transformers import ViTMAEConfig
 from transformers.models.vit_mae.modeling_vit_mae import build_2d_sinusoidal_position_embedding
 
-from genmodels import weights
+from genmodels import registry, weights
 from genmodels.masking import mae, masks, panels, train
 from genmodels.masking.baselines import POWER
 from genmodels.masking.mae import MaskedAutoencoder, fresh, reconstruct
 from genmodels.masking.patches import on_pixels, paste
+from tests.fake_hub import FakeHub
+
+QKV = {"q": "query", "k": "key", "v": "value"}
 
 
 def small(seed: int = 0, **options) -> MaskedAutoencoder:
@@ -239,3 +243,47 @@ def test_panels():
     assert shown["masked"][pixels].eq(0).all() and shown["masked"][~pixels].equal(x[~pixels])
     assert shown["pasted"][~pixels].equal(x[~pixels])
     assert shown["pasted"][pixels].equal(shown["reconstruction"][pixels])
+
+
+def test_a_published_model_comes_from_the_hub_by_the_same_code(tmp_path, monkeypatch):
+    """A tiny one under the card of vit-mae-base, its tensors named as in the published file."""
+    norm = fresh(
+        ViTMAEConfig(
+            image_size=32,
+            patch_size=8,
+            norm_pix_loss=True,
+            **{"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64},
+            **{f"decoder_{k}": v for k, v in {"hidden_size": 16, "num_hidden_layers": 1}.items()},
+            **{f"decoder_{k}": v for k, v in {"num_attention_heads": 2, "intermediate_size": 32}.items()},
+        ),
+        3,
+    ).eval()
+    norm.write(tmp_path / "hub")
+    names = [
+        ("vit.layers", "vit.encoder.layer"),
+        *((f"attention.{ours}_proj", f"attention.attention.{theirs}") for ours, theirs in QKV.items()),
+        ("attention.o_proj", "attention.output.dense"),
+        ("mlp.fc1", "intermediate.dense"),
+        ("mlp.fc2", "output.dense"),
+    ]
+    published = {}
+    for key, value in norm.network.state_dict().items():
+        for ours, theirs in names:
+            key = key.replace(ours, theirs)
+        published[key] = value.contiguous()
+    save_file(published, tmp_path / "hub" / "model.safetensors")
+    source = registry.card("vit-mae-base").weights
+    files = {name: (tmp_path / "hub" / name).read_bytes() for name in source.files}
+    monkeypatch.setenv("GENLAB_CACHE", str(tmp_path / "cache"))
+    registry.forget()
+    with FakeHub(source.repo, source.revision, files) as server:
+        monkeypatch.setattr(
+            weights, "hf_hub_url", lambda repo, name, revision: f"{server.url()}/{repo}/resolve/{revision}/{name}"
+        )
+        assert list(registry.fetch("vit-mae-base"))[-1].i == sum(map(len, files.values()))
+    model = registry.load("vit-mae-base", "cpu")
+    registry.forget()
+    x = pictures()[..., :32, :32]
+    mask = masks.draw("random", 0.75, 4, 4, torch.Generator().manual_seed(5))
+    assert reconstruct(model, x, mask).equal(reconstruct(norm, x, mask))
+    assert model.attention(x, mask).shape == (4, 1, 16, 16)
