@@ -74,10 +74,10 @@ def build(ctx: _shell.Context) -> None:
         with gr.Column(scale=2, min_width=320):
             gr.HTML(ctx.t("drawing"))
     with ctx.section("try"), gr.Row(elem_classes="gl-stage"):
-        with gr.Column(scale=7, min_width=320, elem_classes="gl-output", elem_id="mk-stage"):
+        with gr.Column(scale=6, min_width=320, elem_classes="gl-output", elem_id="mk-stage"):
             board = gr.HTML(html_template=BOARD, js_on_load=_read("board.js"), elem_id="mk-board", padding=False)
             caption = gr.HTML(elem_id="mk-caption", min_height=64)
-        with gr.Column(scale=3, min_width=280, elem_classes="gl-controls"):
+        with gr.Column(scale=4, min_width=280, elem_classes="gl-controls"):
             source, values, redraw = _controls(ctx)
     patch = ctx.control("patch", gr.Textbox("", visible="hidden"), decode=_inside.checked)
     actions = gr.Column()

@@ -34,10 +34,10 @@ TEXT = {
     "strategy.grid": "Grid",
     "redraw": "Undo my strokes: mask of the sliders",
     "panel.original": "Original",
-    "panel.masked": "What the model sees: click or drag to hide and show",
-    "panel.reconstruction": "Reconstruction: click a patch to see where it looks",
+    "panel.masked": "What the model sees: click or drag",
+    "panel.reconstruction": "Reconstruction: click a patch",
     "panel.pasted": "Reconstruction + visible",
-    "panel.error": "Error (dark: none, yellow: large)",
+    "panel.error": "Error (yellow: large)",
     "alt.original": "The picture as the model would see it whole: {photo}.",
     "alt.masked": "Mask on the picture ({photo}): {hidden} of {total} patches hidden. Arrow keys move, space hides or "
     "shows, Enter asks where the patch looks.",
@@ -54,7 +54,8 @@ TEXT = {
     "caption.quality": "PSNR {psnr:.1f} dB, SSIM {ssim:.3f} on the hidden pixels",
     "caption.nothing": "nothing is hidden, so there is nothing to measure",
     "caption.size": "True size {size} × {size} pixels, enlarged smoothly; patches of {patch} × {patch}, from a frame "
-    "of {side} × {side} in the picture. Rebuilt in {ms:.0f} ms.",
+    "of {side} × {side} in the picture. Rebuilt in {ms:.0f} ms. Where a patch is visible the reconstruction is noise: "
+    "the loss never asks for those.",
     "tab_attention": "Where a patch looks",
     "tab_leak": "It cannot leak",
     "tab_few": "Few labels",
@@ -150,7 +151,7 @@ TEXT = {
     "columns have not been measured in this copy yet; the button below measures now.",
     "measure.ratio": "Paper, figure 5: the linear probe rises from {accuracy:.1f} % at {low:.0f} % hidden to "
     "{best:.1f} % at 75 %; fine-tuning is nearly flat from 40 to 80 %.",
-    "measure.button": "Measure now: PSNR against ratio",
+    "measure.button": "Measure now",
     "measure.live": "{count} crops of the photographs above, 64 × 64, the same masks for every method, measured just "
     "now:",
     "measure.x": "hidden (%)",

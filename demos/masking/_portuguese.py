@@ -34,10 +34,10 @@ TEXT = {
     "strategy.grid": "Em grade",
     "redraw": "Desfazer à mão: voltar à máscara dos controles",
     "panel.original": "Original",
-    "panel.masked": "O que o modelo vê: clique ou arraste para esconder e mostrar",
-    "panel.reconstruction": "Reconstrução: clique em um patch para ver aonde ele olha",
+    "panel.masked": "O que o modelo vê: clique ou arraste",
+    "panel.reconstruction": "Reconstrução: clique em um patch",
     "panel.pasted": "Reconstrução + visíveis",
-    "panel.error": "Erro (escuro: nenhum; amarelo: grande)",
+    "panel.error": "Erro (amarelo: grande)",
     "alt.original": "A imagem inteira, no tamanho do modelo: {photo}.",
     "alt.masked": "Máscara sobre a imagem ({photo}): {hidden} de {total} patches escondidos. As setas movem o cursor, "
     "a barra de espaço esconde ou mostra, Enter pergunta aonde o patch olha.",
@@ -54,7 +54,8 @@ TEXT = {
     "caption.quality": "PSNR {psnr:.1f} dB e SSIM {ssim:.3f} nos pixels escondidos",
     "caption.nothing": "nada está escondido; portanto, não há o que medir",
     "caption.size": "Tamanho real de {size} × {size} pixels, ampliado com suavização; patches de {patch} × {patch}, de "
-    "uma moldura de {side} × {side} na imagem. Reconstruído em {ms:.0f} ms.",
+    "uma moldura de {side} × {side} na imagem. Reconstruído em {ms:.0f} ms. Onde o patch está visível, a reconstrução "
+    "é só ruído: a perda nunca pergunta por eles.",
     "tab_attention": "Aonde um patch olha",
     "tab_leak": "Não tem como vazar",
     "tab_few": "Poucos rótulos",
@@ -151,7 +152,7 @@ TEXT = {
     "As colunas da direita ainda não foram medidas nesta cópia; o botão abaixo mede agora.",
     "measure.ratio": "Artigo, figura 5: a sonda linear sobe de {accuracy:.1f} % com {low:.0f} % escondidos a "
     "{best:.1f} % com 75 %; o ajuste fino quase não muda entre 40 e 80 %.",
-    "measure.button": "Medir agora: PSNR em função da proporção",
+    "measure.button": "Medir agora",
     "measure.live": "{count} recortes das fotografias acima, 64 × 64, com as mesmas máscaras para todos os métodos, "
     "medidos agora mesmo:",
     "measure.x": "escondido (%)",

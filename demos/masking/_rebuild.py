@@ -138,7 +138,7 @@ def checked(patches: object) -> str:
     """The text, if `pack` could have made it, or "". Raises Refusal("patches") for another."""
     if patches in ("", None):
         return ""
-    if not isinstance(patches, str) or not re.fullmatch(r"\d{1,10}-[0-9a-f]{1,49}", patches):
+    if not isinstance(patches, str) or not re.fullmatch(r"[0-9]{1,10}-[0-9a-f]{1,49}", patches):
         raise Refusal("patches", "the patches are not a seed and hexadecimal digits", last=195)
     return patches
 
