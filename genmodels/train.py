@@ -56,7 +56,7 @@ def fit(
     id: str,
     model: torch.nn.Module,
     batches: Callable[[int], Iterable[tuple[torch.Tensor, ...]]],
-    loss: Callable[..., torch.Tensor],
+    loss: Callable[..., torch.Tensor | dict[str, torch.Tensor]],
     *,
     budget: Budget,
     steps: int,
@@ -73,7 +73,8 @@ def fit(
     optimizers(model, lr, weight_decay) is `adamw` unless given.
 
     The learning rate at a step is lr * decay(step, steps, warmup): `schedule` unless given.
-    batches(step) is an endless stream of tensor tuples from that step on, batch first; loss(model, *batch) a scalar.
+    batches(step) is an endless stream of tensor tuples from that step on, batch first; loss(model, *batch) a scalar,
+    or scalars by name: their sum is descended, and each Step's info holds the mean of each.
     Yields a Step at least every 0.2 s (one for each step if steps are slower). `trained` is filled on the way.
     At the end, and when closed early, `model` holds the averaged weights and a checkpoint is written.
     """
@@ -86,7 +87,8 @@ def fit(
     start, before = time.monotonic(), trained.seconds
     last_yield = last_save = start
     first = trained.steps
-    running, count = torch.zeros((), device=budget.device), 0
+    running: dict[str, torch.Tensor] = {}
+    count = 0
     try:
         for step, batch in zip(range(first, steps), batches(first), strict=False):
             for group in (group for optimizer in used for group in optimizer.param_groups):
@@ -94,14 +96,16 @@ def fit(
             batch = tuple(t.to(budget.device, non_blocking=True) for t in batch)
             with precision(budget.device):
                 value = loss(model, *batch)
+            parts = value if isinstance(value, dict) else {"": value}
             model.zero_grad(set_to_none=True)
-            value.backward()
+            torch.stack(list(parts.values())).sum().backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             for optimizer in used:
                 optimizer.step()
             averaged.update_parameters(model)
             trained.steps, trained.images = step + 1, trained.images + len(batch[0])
-            running, count = running + value.detach(), count + 1
+            running = {name: running.get(name, 0) + part.detach() for name, part in parts.items()}
+            count += 1
             now = time.monotonic()
             trained.seconds = before + now - start
             out_of_time = budget.minutes is not None and now - start > budget.minutes * 60
@@ -109,8 +113,10 @@ def fit(
                 _save(id, model, averaged, used, trained)
                 last_save = now
             if now - last_yield > YIELD_SECONDS or out_of_time or step + 1 == steps:
-                yield Step(step + 1, steps, loss=float(running / count), info={"seconds": round(trained.seconds)})
-                running, count, last_yield = torch.zeros_like(running), 0, time.monotonic()
+                means = {name: float(total) / count for name, total in running.items()}
+                info = {"seconds": round(trained.seconds)} | {k: round(v, 4) for k, v in means.items() if k}
+                yield Step(step + 1, steps, loss=sum(means.values()), info=info)
+                running, count, last_yield = {}, 0, time.monotonic()
             if out_of_time:
                 break
     finally:

@@ -75,6 +75,23 @@ def test_twenty_steps_lower_the_loss():
         assert loss(model, x, y) < loss(build().eval(), x, y) / 4
 
 
+def test_losses_by_name_are_summed_and_told_apart():
+    def named(model: Line, x: torch.Tensor, y: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"half": loss(model, x, y) / 2, "other": loss(model, x, y) / 2}
+
+    whole, parted = build(), build()
+    expected = list(run(whole, Trained()))
+    found = list(
+        fit(ID, parted, batches, named, budget=Budget(), steps=20, lr=0.1, warmup=2, average=0.9, trained=Trained())
+    )
+    for a, b in zip(expected, found, strict=True):
+        assert b.loss == pytest.approx(a.loss, rel=1e-4)
+        assert b.info["half"] == b.info["other"] == pytest.approx(a.loss / 2, abs=1e-3)
+        assert set(a.info) == {"seconds"}
+    for a, b in zip(whole.parameters(), parted.parameters(), strict=True):
+        assert_close(a, b)
+
+
 def test_the_model_ends_with_the_averaged_weights_in_eval_mode():
     model = build()
     list(run(model, Trained()))

@@ -1,0 +1,128 @@
+"""FUNIT: content from one picture, style from a few examples of a style never trained on (Liu et al. 2019,
+arXiv:1905.01723)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from genmodels.translation.adversarial import SLOPE, PatchGAN, d_hinge, frozen, g_hinge, norm
+
+WIDTH, CODE, BLOCKS = 24, 64, 2
+REBUILD, FEATURES = 3.0, 1.0  # beside the adversarial loss; section 4 has 0.1 and 1, for a hundred times the training
+SCALE = 0.1  # of the generator's whole loss, which Adam does not see, so that gradients are near 1
+
+
+class AdaptiveResidual(nn.Module):
+    """A residual block whose two normalisations take scale and shift from the style (AdaIN, Huang and Belongie 2017,
+    arXiv:1703.06868). x (B, C, H, W), style (B, 4 * C) -> (B, C, H, W)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.first = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect")
+        self.second = nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect")
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        a, b = style.split(2 * self.channels, 1)
+        return x + adain(self.second(F.relu(adain(self.first(x), a))), b)
+
+
+def adain(x: Tensor, style: Tensor) -> Tensor:
+    """x (B, C, H, W) with the mean and deviation of each channel over places replaced; style (B, 2 * C)."""
+    scale, shift = style[:, :, None, None].chunk(2, 1)
+    return F.instance_norm(x) * (1 + scale) + shift
+
+
+class FUNIT(nn.Module):
+    """forward: content (B, 3, 64, 64) in [-1, 1] and a style code (B, CODE) -> pictures (B, 3, 64, 64).
+
+    `style` makes the code of K examples. Source: section 3.1 and appendix A, a quarter of its width and fewer blocks.
+    """
+
+    def __init__(self, width: int = WIDTH, code: int = CODE, blocks: int = BLOCKS) -> None:
+        super().__init__()
+        w = width
+        self.content = nn.Sequential(
+            nn.Conv2d(3, w, 5, padding=2, padding_mode="reflect"),
+            nn.InstanceNorm2d(w),
+            nn.ReLU(),
+            nn.Conv2d(w, 2 * w, 4, 2, 1),
+            nn.InstanceNorm2d(2 * w),
+            nn.ReLU(),
+            nn.Conv2d(2 * w, 4 * w, 4, 2, 1),
+            nn.InstanceNorm2d(4 * w),
+            nn.ReLU(),
+        )
+        # No normalisation here: the means and deviations that it takes away are most of what a style is.
+        self.examples = nn.Sequential(
+            nn.Conv2d(3, w, 5, padding=2),
+            nn.LeakyReLU(SLOPE),
+            *(
+                layer
+                for a, b in ((w, 2 * w), (2 * w, 3 * w), (3 * w, 4 * w))
+                for layer in (nn.Conv2d(a, b, 4, 2, 1), nn.LeakyReLU(SLOPE))
+            ),
+        )
+        self.code = nn.Linear(4 * w, code)
+        self.blocks = nn.ModuleList(AdaptiveResidual(4 * w) for _ in range(blocks))
+        self.mapping = nn.Sequential(
+            nn.Linear(code, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, blocks * 16 * w)
+        )
+        self.ups = nn.Sequential(
+            nn.ConvTranspose2d(4 * w, 2 * w, 4, 2, 1),
+            norm(2 * w),
+            nn.ReLU(),
+            nn.ConvTranspose2d(2 * w, w, 4, 2, 1),
+            norm(w),
+            nn.ReLU(),
+            nn.Conv2d(w, 3, 5, padding=2, padding_mode="reflect"),
+        )
+
+    def style(self, examples: Tensor) -> Tensor:
+        """K examples of each style (B, K, 3, H, W) -> codes (B, CODE), the mean over the examples (section 3.1)."""
+        count = examples.shape[1]
+        found = self.code(self.examples(examples.flatten(0, 1)).mean((2, 3)))
+        return found.unflatten(0, (-1, count)).mean(1)
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        y = self.content(x)
+        for block, own in zip(self.blocks, self.mapping(style).chunk(len(self.blocks), 1), strict=True):
+            y = block(y, own)
+        return self.ups(y).tanh()
+
+
+class FUNITTraining(nn.Module):
+    """The translator and a judge that answers for each training style apart (equation 2 to 5)."""
+
+    def __init__(self, model: FUNIT, D: PatchGAN) -> None:
+        super().__init__()
+        self.model, self.D = model, D
+
+    def losses(self, x: Tensor, own: Tensor, examples: Tensor, other: Tensor) -> dict[str, Tensor]:
+        """x (B, 3, H, W) of styles own (B,); examples (B, K, 3, H, W) of styles other (B,) -> parts of the sum."""
+        code = self.model.style(torch.cat([examples.flatten(0, 1)[:, None], x[:, None]]))  # each picture's own
+        count, k = examples.shape[:2]
+        theirs, mine = code[: count * k].unflatten(0, (count, k)).mean(1), code[count * k :]
+        fake, rebuilt = self.model(x.repeat(2, 1, 1, 1), torch.cat([theirs, mine])).chunk(2)
+        real = examples[:, 0]
+        with frozen(self.D):
+            maps = self.D.features(torch.cat([fake, rebuilt, real, x]))
+            fooled = g_hinge(chosen(self.D.last(maps[-1][: 2 * count]), torch.cat([other, own])))
+            found, back, wanted, kept = maps[-1].mean((2, 3)).chunk(4)
+        judged = d_hinge(
+            chosen(self.D(torch.cat([real, x])), torch.cat([other, own])),
+            chosen(self.D(torch.cat([fake, rebuilt]).detach()), torch.cat([other, own])),
+        )
+        return {
+            "rebuild": SCALE * REBUILD * F.l1_loss(rebuilt, x),
+            "features": SCALE * FEATURES * (F.l1_loss(found, wanted.detach()) + F.l1_loss(back, kept.detach())),
+            "g": SCALE * fooled,
+            "d": judged,
+        }
+
+
+def chosen(logits: Tensor, styles: Tensor) -> Tensor:
+    """Of each picture's maps (B, S, h, w) the one of its style (B,) -> (B, h, w)."""
+    return logits[torch.arange(len(styles), device=logits.device), styles]
