@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
@@ -62,8 +64,8 @@ SOURCE = (
     '<input type="range" class="mk-zoom" min="10" max="100" value="100"></label><p class="mk-hint mk-small"></p>'
 )
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
-# Positions in an event's inputs, of which the browser knows more than the components: the language comes first.
-OWN, PHOTO, CROP, PATCHES = 1, 2, 3, 8
+# Places in an event's inputs (the language first, then the values) of which the browser knows more than components do.
+PHOTO, CROP, PATCHES = 2, 3, 8
 
 
 def build(ctx: _shell.Context) -> None:
@@ -129,6 +131,16 @@ def _wire(
     inside: tuple[Component, gr.HTML, list[Component]],
 ) -> None:
     """The hand, the frame, the sliders; *Inside* follows each when it rests."""
+
+    def moved(lang: str, *v: object) -> tuple[object, ...]:
+        return *run_rebuild(lang, *v), v[CROP - 1]
+
+    def upload(lang: str, data: object, own: object, photo: object, *rest: object) -> tuple[object, ...]:
+        return run_upload(lang, data, *rest)
+
+    def chosen(lang: str, patch: object, *rest: object) -> tuple[str, object]:
+        return run_attention(lang, patch, *rest), patch
+
     source, board, caption = shown
     own, photo, crop, model, ratio, strategy, seed, patches = values
     patch, attention, looked = inside
@@ -136,30 +148,32 @@ def _wire(
     file = gr.Textbox(visible="hidden")
     ctx.on_show(_source.run_source, values[:3], [source])
     ctx.on_show(run_rebuild, values, outputs)
-    hand = _js({PATCHES: "hidden()"})
-    _direct(ctx, board.input, run_rebuild, values, outputs, hand)
-    framed = _js({CROP: "crop()", PATCHES: "hidden()"})
-    _direct(ctx, source.input, lambda lang, *v: (*run_rebuild(lang, *v), v[CROP - 1]), values, [*outputs, crop], framed)
+    hand = _js({CROP: "crop()", PATCHES: "hidden()"})
+    _direct(ctx, board.input, moved, values, [*outputs, crop], hand)
     taken = [photo, crop, source, *outputs]
     picked = _js({PHOTO: "photo()", PATCHES: "hidden()"})
     events = [_direct(ctx, source.select, run_photo, values, taken, picked)]
     sent = "(lang, file, ...rest) => [lang, genlabMasking.file(), ...rest]"
-    upload = lambda lang, data, own, photo, *rest: run_upload(lang, data, *rest)  # noqa: E731
     events.append(_direct(ctx, source.upload, upload, [file, *values], [own, *taken], sent))
-    events.append(ctx.live([ratio.input, strategy.input, redraw.click], run_redraw, values, outputs, "masking_redraw"))
+    events.append(ctx.live([ratio.input, strategy.input, redraw.click], run_redraw, values, outputs))
     events.append(ctx.live([seed.change, model.input], run_rebuild, values, outputs, "masking_rebuild"))
     for event in events:
         ctx.follow(event, run_attention, looked, [attention])
     # inputs of the last: language, patch, layer, then the values
     rest = _js({2 + PATCHES: "hidden()", 2 + CROP: "crop()"})
-    for trigger in (board.release, source.release):
-        _direct(ctx, trigger, run_attention, looked, [attention], rest)
+    _direct(ctx, board.release, run_attention, looked, [attention], rest)
     asked = _js({1: "patch()", 2 + PATCHES: "hidden()"})
-    chosen = lambda lang, patch, *v: (run_attention(lang, patch, *v), patch)  # noqa: E731
     _direct(ctx, board.select, chosen, looked, [attention, patch], asked)
 
 
-def _direct(ctx: _shell.Context, trigger, fn, inputs, outputs, js: str) -> Dependency:
+def _direct(
+    ctx: _shell.Context,
+    trigger: Any,
+    fn: Callable[..., Any],
+    inputs: Sequence[Component],
+    outputs: Sequence[Component],
+    js: str,
+) -> Dependency:
     """A light event past the queue, whose last state wins; js puts in what only the browser knows."""
     return gr.on([trigger], _shell._guarded(fn, len(outputs)), [ctx.lang, *inputs], list(outputs), js=js, **QUIET)
 

@@ -161,6 +161,7 @@ def board(lang: str, asked: Asked) -> str:
     words = {"photo": _name(lang, asked), "model": _views.name(lang, asked.id), "hidden": int(asked.hidden.sum())}
     return json.dumps(
         {
+            "answer": time.monotonic_ns(),
             "side": asked.model.side,
             "size": asked.model.size,
             "seed": asked.seed,

@@ -1,7 +1,10 @@
 // The board: one canvas whose patches the hand hides and shows, and the pictures that the server makes of it.
-// To it: the component's value, JSON by `_rebuild.board`. From it: `input` while the hand changes the mask, `release`
-// when it rests, `select` when a patch is asked about. In the browser `window.genlabMasking` has hidden(), the mask as
-// text, and patch(), the patch asked about.
+// To it: the component's value, JSON by `_rebuild.board`, another one in each answer. From it: `input` while the hand
+// changes the mask or the frame, never two at once, and the last state always follows; `release` when the hand rests and
+// all is answered; `select` when a patch is asked about. In the browser `window.genlabMasking` has
+//   hidden(): the mask by hand as text, "" where the sliders made it; mask(): any mask; patch(): the patch asked about
+//   changed(), rested(): another part of the tab changed what is to be rebuilt, and is done with it
+const PATIENCE = 4000; // milliseconds; a refused request has no answer
 const SIDE = 512;
 const canvas = element.querySelector("canvas");
 const pen = canvas.getContext("2d");
@@ -15,6 +18,10 @@ let last = null;
 let cursor = -1;
 let asked = -1;
 let due = 0;
+let busy = false;    // a request is under way
+let wanted = false;  // and another is needed after it
+let resting = false; // and then the hand has rested
+let guard = 0;
 
 const bits = (hex, count) => [...BigInt(`0x${hex}`).toString(2).padStart(count, "0")].map((bit) => bit === "1");
 const hex = () => BigInt(`0b${hidden.map(Number).join("")}`).toString(16).padStart(Math.ceil(hidden.length / 4), "0");
@@ -45,16 +52,36 @@ function draw() {
   }
 }
 
-function send() {
-  mine = hex();
-  due ||= requestAnimationFrame(() => { due = 0; trigger("input"); });
+function changed() {
+  wanted = true;
+  due ||= setTimeout(() => { due = 0; ask(); }, 16);
+}
+
+function ask() {
+  if (busy || !wanted) return;
+  [busy, wanted] = [true, false];
+  guard = setTimeout(answered, PATIENCE);
+  trigger("input");
+}
+
+function answered() {
+  clearTimeout(guard);
+  busy = false;
+  if (wanted) ask();
+  else if (resting) { resting = false; trigger("release"); }
+}
+
+function rested() {
+  if (busy || wanted) resting = true;
+  else trigger("release");
 }
 
 function put(i, hide) {
   if (i < 0 || hidden[i] === hide) return;
   hidden[i] = hide;
+  mine = hex();
   draw();
-  send();
+  changed();
 }
 
 function at(event) {
@@ -77,7 +104,7 @@ function tell() {
   said.textContent = fill(state.says.at, { ...where, what: state.says[hidden[cursor] ? "hidden" : "visible"] });
 }
 
-function ask(i) {
+function look(i) {
   asked = i;
   const mark = element.querySelector(".mk-asked");
   mark.hidden = false;
@@ -107,7 +134,7 @@ for (const end of ["pointerup", "pointercancel"]) {
   canvas.addEventListener(end, () => {
     if (painting === null) return;
     painting = null;
-    trigger("release");
+    rested();
   });
 }
 canvas.addEventListener("keydown", (event) => {
@@ -120,9 +147,9 @@ canvas.addEventListener("keydown", (event) => {
     if (x >= 0 && x < side && y >= 0 && y < side) cursor = y * side + x;
   } else if (event.key === " ") {
     put(cursor, !hidden[cursor]);
-    trigger("release");
+    rested();
   } else if (event.key === "Enter") {
-    ask(cursor);
+    look(cursor);
   } else return;
   event.preventDefault();
   event.stopPropagation();
@@ -135,7 +162,7 @@ element.querySelector(".mk-clickable").addEventListener("click", (event) => {
   if (!state) return;
   const box = event.currentTarget.getBoundingClientRect();
   const place = (value, extent) => Math.min(state.side - 1, Math.max(0, Math.floor(value / extent * state.side)));
-  ask(place(event.clientY - box.top, box.height) * state.side + place(event.clientX - box.left, box.width));
+  look(place(event.clientY - box.top, box.height) * state.side + place(event.clientX - box.left, box.width));
 });
 
 function show() {
@@ -165,10 +192,14 @@ function show() {
   photo.onload = draw;
   photo.src = found.pictures.original;
   draw();
+  answered();
 }
 
 window.genlabMasking = Object.assign(window.genlabMasking || {}, {
-  hidden: () => (state ? `${state.seed}-${hex()}` : ""),
+  hidden: () => (state && mine !== null ? `${state.seed}-${hex()}` : ""),
+  mask: () => (state ? hex() : ""),
+  changed,
+  rested,
   patch: () => String(asked),
 });
 watch("value", show);

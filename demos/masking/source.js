@@ -1,6 +1,6 @@
 // Where the picture comes from: example photographs, the visitor's own, and a square frame on the whole of it.
-// Value: JSON by `_source.value`. Events: `select` a photograph (photo()), `upload` a file (file()), `input` while the
-// frame moves (crop()), `release` when it rests.
+// Value: JSON by `_source.value`. Events: `select` a photograph (photo()), `upload` a file (file()). What the moving
+// frame, crop(), changes goes through the board.
 const thumbs = element.querySelector(".mk-thumbs");
 const whole = element.querySelector(".mk-whole");
 const image = whole.querySelector("img");
@@ -26,9 +26,9 @@ function lay() {
   range.value = Math.round(100 * crop[2]);
 }
 
-function moved(kind = "input") {
+function moved() {
   lay();
-  trigger(kind);
+  window.genlabMasking.changed();
 }
 
 function centre(x, y) {
@@ -73,7 +73,7 @@ whole.addEventListener("pointermove", (event) => {
   moved();
 });
 for (const end of ["pointerup", "pointercancel"]) {
-  whole.addEventListener(end, () => { if (held) { held = null; trigger("release"); } });
+  whole.addEventListener(end, () => { if (held) { held = null; window.genlabMasking.rested(); } });
 }
 frame.addEventListener("keydown", (event) => {
   const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -87,10 +87,10 @@ frame.addEventListener("keydown", (event) => {
   event.preventDefault();
   event.stopPropagation();
   moved();
-  trigger("release");
+  window.genlabMasking.rested();
 });
 range.addEventListener("input", () => { if (state) { zoom(range.value / 100); moved(); } });
-range.addEventListener("change", () => trigger("release"));
+range.addEventListener("change", () => window.genlabMasking.rested());
 
 function list() {
   thumbs.replaceChildren(...state.examples.map(({ key, label, uri }) => {

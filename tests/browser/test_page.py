@@ -493,5 +493,6 @@ def test_only_the_announced_endpoints_are_public(address: str):
     info = httpx.get(f"{address}/gradio_api/info", timeout=GUARD, trust_env=False).json()
     drawing = {f"/text_to_image_{name}" for name in ("draw", "ab", "grid", "walk", "edit", "reweight")}
     views = {f"/nerf_{name}" for name in ("view", "ray", "tiny", "turn")}
-    assert set(info["named_endpoints"]) == {"/open_set_judge", "/open_set_examples"} | drawing | views
+    masks = {f"/masking_{name}" for name in ("rebuild", "attention", "leak", "probe")}
+    assert set(info["named_endpoints"]) == {"/open_set_judge", "/open_set_examples"} | drawing | views | masks
     assert not info["unnamed_endpoints"]
