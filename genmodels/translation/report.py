@@ -99,8 +99,8 @@ def _styles() -> str:
 def _few_shot() -> str:
     rows = []
     for style, figures in _metrics("funit-styles").items():
-        shots = {key: value for key, value in figures.items() if key.startswith("k=")}
-        cells = [f"{100 * value['accepted']:.0f} %" for value in shots.values()]
+        shots = sorted((key for key in figures if key.startswith("k=")), key=lambda key: int(key[2:]))
+        cells = [f"{100 * figures[key]['accepted']:.0f} %" for key in shots]
         rows.append(
             [style, f"{100 * figures['untranslated']['accepted']:.0f} %", *cells, f"{100 * figures['real']:.0f} %"]
         )
