@@ -42,6 +42,9 @@ class Oracle:
     def decode(self, latents):
         return F.pixel_shuffle(latents, 8)
 
+    def finish(self, latents):
+        return {}
+
 
 def picture(seed: int) -> torch.Tensor:
     return torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(seed)) * 2 - 1
@@ -88,7 +91,7 @@ def test_inpainting_keeps_what_is_kept_and_paints_the_rest(model):
     made = pipeline.decode(model, steps[-1].x_t)
     assert_close(made[..., :32], picture(1)[..., :32])
     assert_close(made[..., 32:], picture(9)[..., 32:], rtol=0, atol=1e-4)
-    pasted = sdedit.paste(model, picture(1), steps[-1].x_t, keep)
+    pasted = sdedit.paste(model, picture(1), steps[-1], keep)
     assert pasted[..., :35].equal(picture(1)[..., :35])
     assert sdedit.latent_mask(keep, model).flatten().tolist() == [1, 1, 1, 1, 0, 0, 0, 0] * 8
 
@@ -135,9 +138,29 @@ def test_the_miniature_draws_with_it():
     model = registry.load("emoji-diffusion", "cpu")
     given = torch.ones(1, 3, 64, 64)
     given[:, :, 16:48, 16:48] = torch.tensor([0.9, 0.2, -0.8]).view(1, 3, 1, 1)
-    kept = sdedit.paste(model, given, sdedit.encode(model, given))
+    kept = pipeline.decode(model, sdedit.encode(model, given))
     assert float((kept - given).abs().mean()) < 0.1, "encoding and decoding keep a plain picture"
     steps = list(sdedit.sdedit(model, given, "", strength=0.5, steps=4))
     registry.forget()
-    assert len(steps) == 2 and sdedit.paste(model, given, steps[-1].x_t).shape == (1, 3, 64, 64)
+    assert len(steps) == 2 and sdedit.paste(model, given, steps[-1]).shape == (1, 3, 64, 64)
     assert steps[-1].x_t.isfinite().all()
+
+
+def test_a_published_model_takes_the_same_path(tmp_path):
+    """A tiny Stable Diffusion in the hub's layout, its safety checker included."""
+    from genmodels.text_to_image.hub_pipeline import HubPipeline
+    from genmodels.text_to_image.settings import SETTINGS
+    from tests.genmodels import tiny_hub
+
+    with torch.random.fork_rng():
+        tiny_hub.stable_diffusion(tmp_path, checker=True)
+    model = HubPipeline.read(tmp_path, SETTINGS["stable-diffusion-1-5"])
+    side = pipeline.picture_size(model)
+    given, keep = picture(1)[..., :side, :side], torch.zeros(1, 1, side, side)
+    known = sdedit.encode(model, given)
+    assert known.shape == (1, *model.latent_shape)
+    assert_close(known / model.vae.config.scaling_factor, model.vae.encode(given).latent_dist.mean)
+    steps = list(sdedit.sdedit(model, given, "cat", strength=0.5, steps=4, keep=keep, guidance_scale=7.5))
+    made = sdedit.paste(model, given, steps[-1], keep)
+    assert len(steps) == 2 and made.shape == given.shape and made.isfinite().all()
+    assert made.equal(steps[-1].info["pictures"]), "what the safety checker let through"
