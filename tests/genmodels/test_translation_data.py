@@ -72,7 +72,8 @@ def test_outlines_are_kept_and_only_train(data, monkeypatch, tmp_path):
     assert again.keys == first.keys and (again.lines == first.lines).all()
 
 
-def test_no_truth_is_trained_on(data):
+def test_no_truth_is_trained_on(data, monkeypatch):
+    monkeypatch.setattr(emoji_styles, "EXTENT", {})
     truth, paired = emoji_styles.truth(data), emoji_styles.paired(data)
     assert len(truth.subject) and len(paired.subject)
     trained = set()
@@ -86,6 +87,16 @@ def test_no_truth_is_trained_on(data):
     assert {(emoji_styles.A, int(s)) for s in paired.a[:, 0, 0, 0]} <= trained
     held = {s for s, key in enumerate(KEYS) if emoji.split_of(key, "twemoji") in (HELD_PAIR, HELD_SUBJECT)}
     assert set(truth.subject.tolist()) <= held
+
+
+def test_a_style_that_fills_its_square_is_drawn_smaller():
+    images = np.full((201, 64, 64, 3), 40, np.uint8)
+    images[:, 32:] = 90
+    small = emoji_styles.drawn(images, "twemoji")
+    ink = (small[200] < 250).all(-1)
+    assert ink.sum() == 56**2 and ink[4:60, 4:60].all()
+    assert small[200, 10, 10].tolist() == [40] * 3 and small[0, 50, 50].tolist() == [90] * 3
+    assert emoji_styles.drawn(images, "fluent-3d") is images
 
 
 def test_an_unknown_style_is_named():
