@@ -25,7 +25,7 @@ TEXT = {
     "photo.own": "Your picture",
     "source.alt": "The whole picture, {width} × {height} pixels: {photo}. The frame marks what the model gets.",
     "source.frame": "Frame of the crop. Arrow keys move it, plus and minus change its size.",
-    "source.zoom": "Frame",
+    "source.zoom": "Crop size",
     "source.hint": "{width} × {height} pixels. Drag the frame: the model gets what is inside.",
     "ratio": "Hidden patches (%)",
     "strategy": "Which ones",

@@ -26,7 +26,7 @@ EXAMPLES = {  # inside scikit-image's package, with the frame that each begins w
 }
 OWN = "own"
 WHOLE = "0.5,0.5,1"
-KEPT = 1_500_000  # pixels of a visitor's picture; a larger one is made smaller before it is kept
+KEPT = 800_000  # pixels of a visitor's picture; a larger one is made smaller before it is kept
 PREVIEW, THUMB = 420, 64  # pixels of the longer side
 LEAST = 0.1  # of a frame's side
 

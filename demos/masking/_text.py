@@ -7,7 +7,7 @@ LINKS = (
     "[ConvNeXt V2 and FCMAE, Woo et al. 2023](https://arxiv.org/abs/2301.00808)"
 )
 EQUATION = r"""
-$$\hat{\mathbf x}=D\big(E(\mathbf x_{\text{VISIBLE}}),\,\mathbf m\big),\allowbreak\qquad \mathcal L=\frac{1}{|M|}\sum_{i\in M}\frac{1}{P}\,\big\lVert\mathbf x_i-\hat{\mathbf x}_i\big\rVert^2$$
+$$\hat{\mathbf x}=D\big(E(\mathbf x_{\text{VISIBLE}}),\,\mathbf m\big),\allowbreak\qquad {\mathcal L=\frac{1}{|M|}\sum_{i\in M}\frac{1}{P}\,\big\lVert\mathbf x_i-\hat{\mathbf x}_i\big\rVert^2}$$
 """
 
 IDEA_EN = (

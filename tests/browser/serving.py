@@ -34,7 +34,7 @@ FILLED = {
     "open_set": ".os-verdict .os-bars",
     "text_to_image": "#ti-steps .ti-strip",
     "nerf": "#nf-ray svg",
-    "masking": "#mk-attention svg",
+    "masking": "#mk-attention .mk-says",
 }
 # The element that a tab's screenshot starts with.
 TRY = ".gl-{topic} .gl-try"
