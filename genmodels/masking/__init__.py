@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from genmodels.masking.mae import MaskedAutoencoder
 
 DATA = "Tiny ImageNet (CS231n), 47,500 photographs, and CIFAR-10, 16,667 of its training pictures, all at 64x64"
-CIFAR = "codes of 2,000 of CIFAR-10's pictures"
+CIFAR = "2,000 of CIFAR-10's pictures, encoded"
 FILES = ("config.json", "preprocessor_config.json", "model.safetensors")
 PUBLISHED = {
     "base": ("25b184bea5538bf5c4c852c79d221195fdd2778d", 111_907_840),
@@ -62,4 +62,4 @@ register(_card("fcmae-photos", REBUILDS, Embedded("fcmae-photos"), 2_723_616, DA
 for _size, (_commit, _params) in PUBLISHED.items():
     _hub = Hub(f"facebook/vit-mae-{_size}", _commit, FILES)
     register(_card(f"vit-mae-{_size}", REBUILDS | {"attend"}, _hub, _params, "ImageNet-1K", VIT))(_mae)
-register(_card("cifar-codes", {"compare"}, Embedded("cifar-codes"), 3_072_000, CIFAR, VIT))(_codes)
+register(_card("cifar-codes", {"compare"}, Embedded("cifar-codes"), 1_024_000, CIFAR, VIT))(_codes)

@@ -43,7 +43,7 @@ class VoxelField(nn.Module):
     def __init__(self, places: np.ndarray, rows: np.ndarray, low: np.ndarray, voxel: float, size: int) -> None:
         super().__init__()
         self.rows = nn.Parameter(torch.from_numpy(np.ascontiguousarray(rows, np.float32)), requires_grad=False)
-        self.register_buffer("places", torch.from_numpy(places.astype(np.int16)))
+        self.register_buffer("places", torch.from_numpy(places.astype(np.uint8)))
         self.register_buffer("low", torch.from_numpy(np.asarray(low, np.float32)))
         self.register_buffer("voxel", torch.tensor(voxel, dtype=torch.float32))
         self.register_buffer("size", torch.tensor(size))

@@ -143,7 +143,7 @@ def test_the_command_adds_a_curve_to_the_card(monkeypatch, tmp_path):
 def test_packed_codes_come_back_within_half_a_step():
     found = Codes()
     generator = torch.Generator().manual_seed(0)
-    train, test = (torch.randn(1000, 768, generator=generator) * torch.arange(1, 769) for _ in range(2))
+    train, test = (torch.randn(1000, 256, generator=generator) * torch.arange(1, 257) for _ in range(2))
     found.pack("mae-photos", train, test)
     back, labels, held, truth = found.of("mae-photos")
     both = torch.cat([train, test])
@@ -156,7 +156,7 @@ def test_packed_codes_come_back_within_half_a_step():
 
 def test_the_codes_recipe_writes_what_the_encoders_say(model, data, monkeypatch, tmp_path):
     monkeypatch.setattr(weights, "ASSETS", tmp_path)
-    monkeypatch.setattr(codes, "WIDTHS", {"mae-photos": 64})
+    monkeypatch.setattr(codes, "WIDTHS", {"mae-photos": 12})
     monkeypatch.setattr(codes, "EACH", 5)
     monkeypatch.setattr(registry, "load", lambda id, place: model)
     card = ModelCard("cifar-codes", "masking", {"compare"}, Embedded("cifar-codes"), 0, "free", "a paper", "some")
@@ -168,5 +168,5 @@ def test_the_codes_recipe_writes_what_the_encoders_say(model, data, monkeypatch,
     known, labels, _, _ = written.of("mae-photos")
     images, truth = data
     expected = few_shot.codes(model, images[few_shot.drawn(truth, 5)])
-    assert known.shape == (50, 64) and labels.tolist() == sorted(labels.tolist())
-    torch.testing.assert_close(known, expected, rtol=0, atol=float((expected.amax(0) - expected.amin(0)).max()) / 500)
+    assert known.shape == (50, 12) and labels.tolist() == sorted(labels.tolist())
+    torch.testing.assert_close(torch.cdist(known, known), torch.cdist(expected, expected), rtol=0.1, atol=0.1)
