@@ -25,7 +25,7 @@ from genmodels.translation.pix2pix import UNet
 ANSWERS, ASKED = 8, 40  # answers to each of so many outlines
 SHOTS = (1, 2, 5, 10, 20)
 CONTENTS = 120  # pictures that are given a new style
-FITTED = 350  # real pictures of each style that the style classifier is fitted to
+FITTED = 600  # real pictures of each style that the style classifier is fitted to
 Paint = Callable[[Tensor], Tensor]
 
 
@@ -149,7 +149,7 @@ def swapped(model: Translators, data: Path | None = None) -> dict[str, Any]:
     """Held-out photographs: how many a classifier takes for the other fruit, before and after; and the round trip."""
     found = fruit.load(data)
     sets = [to_float(part) for part in (found.a, found.b)]
-    kinds = Kinds(features(), torch.cat(sets), torch.tensor([0] * len(sets[0]) + [1] * len(sets[1])))
+    kinds = Kinds(torch.cat(sets), torch.tensor([0] * len(sets[0]) + [1] * len(sets[1])))
     rows: dict[str, Any] = {}
     for name, held, back in ((fruit.A, found.held_a, False), (fruit.B, found.held_b, True)):
         x, other = to_float(held), 0 if back else 1
@@ -170,7 +170,7 @@ def style_kinds(data: emoji.Emoji) -> Kinds:
     rng = np.random.default_rng(0)
     rows = [np.flatnonzero((data.style == n) & (data.split == emoji.TRAIN)) for n in range(len(emoji.STYLES))]
     rows = np.concatenate([rng.permutation(part)[:FITTED] for part in rows])
-    return Kinds(features(), to_float(data.images[rows]), torch.from_numpy(data.style[rows].astype(np.int64)))
+    return Kinds(to_float(data.images[rows]), torch.from_numpy(data.style[rows].astype(np.int64)))
 
 
 def few_shot(model: FUNIT) -> dict[str, Any]:

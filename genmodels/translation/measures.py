@@ -52,11 +52,6 @@ class Features:
         apart = [(_unit(x) - _unit(y)).square().sum(1).mean((1, 2)) for x, y in zip(a, b, strict=True)]
         return torch.stack(apart).sum(0)
 
-    def manner(self, x: Tensor) -> Tensor:
-        """(B, D): mean and deviation over places of each channel of each layer, which a drawing style shows in."""
-        parts = [self.maps(part) for part in x.split(BATCH)]
-        return torch.cat([torch.cat([_moments(layer) for layer in maps], 1) for maps in parts])
-
     def diversity(self, answers: Tensor) -> float:
         """answers (N, K, 3, H, W), K to each of N inputs: the mean distance of two answers to one input."""
         count = answers.shape[1]
@@ -68,30 +63,61 @@ def _unit(x: Tensor) -> Tensor:
     return x / (x.square().sum(1, keepdim=True) + SMALL).sqrt()
 
 
-def _moments(x: Tensor) -> Tensor:
-    flat = x.flatten(2)
-    return torch.cat([flat.mean(2), flat.std(2)], 1)
+class Strokes:
+    """What small patches of a picture look like, wherever they are: how drawings of one hand resemble each other.
+
+    Responses to whitened 6x6 patches taken at random from `pictures` (N, 3, H, W), their mean and root mean square over
+    places. Source: Coates, Lee and Ng 2011, "An analysis of single-layer networks", with random patches (section 3).
+    """
+
+    SIZE, COUNT, SEEN, FLAT, WHITEN, LEAST = 6, 300, 20_000, 0.1, 0.01, 0.5
+
+    def __init__(self, pictures: Tensor) -> None:
+        generator, size = torch.Generator().manual_seed(0), self.SIZE
+        pick = torch.randint(len(pictures), (self.SEEN,), generator=generator)
+        top, left = (torch.randint(n - size + 1, (self.SEEN,), generator=generator) for n in pictures.shape[2:])
+        at = torch.arange(size)
+        rows, columns = (top[:, None] + at)[:, :, None], (left[:, None] + at)[:, None, :]
+        patches = pictures.permute(0, 2, 3, 1)[pick[:, None, None], rows, columns].permute(0, 3, 1, 2).flatten(1)
+        patches = patches[patches.std(1) > self.FLAT]
+        mean = patches.mean(0)
+        values, vectors = torch.linalg.eigh((patches - mean).T @ (patches - mean) / len(patches))
+        white = vectors @ torch.diag((values + self.WHITEN).rsqrt()) @ vectors.T
+        filters = F.normalize((patches[: self.COUNT] - mean) @ white) @ white
+        self.filters, self.bias = filters.view(-1, pictures.shape[1], size, size), -filters @ mean
+
+    @torch.no_grad()
+    def __call__(self, pictures: Tensor) -> Tensor:
+        """(B, 3, H, W) -> (B, D)."""
+        found = []
+        for part in pictures.split(BATCH):
+            out = F.conv2d(part, self.filters, self.bias, stride=2)
+            sides = [F.relu(side - self.LEAST) for side in (out, -out)]
+            found.append(
+                torch.cat([pool for s in sides for pool in (s.mean((2, 3)), s.square().mean((2, 3)).sqrt())], 1)
+            )
+        return torch.cat(found)
 
 
 class Kinds:
-    """Tells kinds of pictures apart by a linear classifier on `Features.manner`, fitted to real pictures.
+    """Tells kinds of pictures apart by a linear classifier on their `Strokes`, fitted to real pictures.
 
-    fit: pictures (N, 3, H, W) and kinds (N,) int. Source of the idea: the accuracy that Liu et al. 2019 measure
-    translations with (arXiv:1905.01723, section 4).
+    pictures (N, 3, H, W) and kinds (N,) int. Source of the idea: the accuracy that Liu et al. 2019 measure translations
+    with (arXiv:1905.01723, section 4).
     """
 
-    def __init__(self, features: Features, pictures: Tensor, kinds: Tensor) -> None:
-        from sklearn.linear_model import LogisticRegression
+    def __init__(self, pictures: Tensor, kinds: Tensor) -> None:
+        from sklearn.linear_model import RidgeClassifier
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
-        self.features = features
-        self.model = make_pipeline(StandardScaler(), LogisticRegression(C=0.05, max_iter=300))
-        self.model.fit(features.manner(pictures).numpy(), kinds.numpy())
+        self.strokes = Strokes(pictures)
+        self.model = make_pipeline(StandardScaler(), RidgeClassifier(100.0))
+        self.model.fit(self.strokes(pictures).numpy(), kinds.numpy())
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """The kind of each picture (B,)."""
-        return torch.from_numpy(self.model.predict(self.features.manner(pictures).numpy()))
+        return torch.from_numpy(self.model.predict(self.strokes(pictures).numpy()))
 
     def accepted(self, pictures: Tensor, kind: int) -> float:
         """The share of the pictures that are taken for `kind`."""

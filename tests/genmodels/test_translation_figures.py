@@ -87,10 +87,10 @@ def test_diversity_is_the_mean_over_pairs_of_answers(features):
     assert features.diversity(answers[:, :1].expand(-1, 4, -1, -1, -1)) < 1e-6
 
 
-def test_kinds_tell_sharp_pictures_from_smooth_ones(features):
+def test_kinds_tell_sharp_pictures_from_smooth_ones():
     sharp = random(40, 3, 48, 48)
     smooth = torch.nn.functional.avg_pool2d(sharp, 9, 1, 4)
-    kinds = Kinds(features, torch.cat([sharp[:30], smooth[:30]]), torch.tensor([0] * 30 + [3] * 30))
+    kinds = Kinds(torch.cat([sharp[:30], smooth[:30]]), torch.tensor([0] * 30 + [3] * 30))
     assert kinds.accepted(sharp[30:], 0) > 0.9 and kinds.accepted(smooth[30:], 3) > 0.9
     assert kinds.accepted(sharp[30:], 3) < 0.1
 
