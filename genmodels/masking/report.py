@@ -98,7 +98,7 @@ def _rebuilt() -> str:
 
 def _few_shot() -> str:
     found = curves()
-    counts = list(dict.fromkeys(count for curve in found.values() for count in curve))
+    counts = sorted({count for curve in found.values() for count in curve}, key=lambda n: (n == "all", n.zfill(9)))
     rows = [[name, *(_accuracy(curve.get(count)) for count in counts)] for name, curve in found.items()]
     return table(["CIFAR-10, labels per class", *counts], rows) if rows else ""
 

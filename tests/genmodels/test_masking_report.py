@@ -58,6 +58,11 @@ def test_targets_say_by_how_much_they_are_missed(cards):
     assert "| mae-photos, probe | 20.0 ± 1.0 % | 40.0 ± 1.0 % | 55.0 % |" in said
 
 
+def test_counts_stand_in_their_order(cards):
+    cards["mae-photos"] = {"few_shot": {"probe": {n: curve(0, 0, 0)["1"] for n in ("1", "10", "100", "5", "all")}}}
+    assert "| CIFAR-10, labels per class | 1 | 5 | 10 | 100 | all |" in report.markdown()
+
+
 def test_a_part_that_is_not_measured_is_left_out(cards):
     cards["fcmae-photos"] = {"few_shot": {"probe": curve(0.2, 0.4, 0.62)}}
     said = report.markdown()
