@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 from gradio.components import Component
-from gradio.events import Dependency
 
-from demos import _shell
+from demos import _i18n, _shell
 from demos.masking import _few, _inside, _measure, _models, _own, _photos, _rebuild, _source
 from demos.masking._few import run_curves, run_probe
 from demos.masking._inside import run_attention, run_leak
@@ -20,6 +17,8 @@ from demos.masking._own import run_decide, run_gather, run_learn
 from demos.masking._rebuild import run_rebuild, run_redraw, snippet
 from demos.masking._source import run_photo, run_upload
 from demos.masking._text import TEXT
+from demos.masking._wiring import known, on
+from genmodels.errors import Refusal
 
 __all__ = [
     "ID",
@@ -63,7 +62,6 @@ SOURCE = (
     '</div></div><label class="mk-zoom-row"><span class="mk-zoomed"></span>'
     '<input type="range" class="mk-zoom" min="10" max="100" value="100"></label><p class="mk-hint mk-small"></p>'
 )
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private", "trigger_mode": "always_last"}
 # Places in an event's inputs (the language first, then the values) of which the browser knows more than components do.
 PHOTO, CROP, PATCHES = 2, 3, 8
 
@@ -133,7 +131,10 @@ def _wire(
     """The hand, the frame, the sliders; *Inside* follows each when it rests."""
 
     def moved(lang: str, *v: object) -> tuple[object, ...]:
-        return *run_rebuild(lang, *v), v[CROP - 1]
+        try:
+            return *run_rebuild(lang, *v), v[CROP - 1]
+        except Refusal as refusal:
+            return gr.skip(), _shell.status_line(_i18n.explain(lang, refusal)), gr.skip(), gr.skip()
 
     def upload(lang: str, data: object, own: object, photo: object, *rest: object) -> tuple[object, ...]:
         return run_upload(lang, data, *rest)
@@ -148,40 +149,22 @@ def _wire(
     file = gr.Textbox(visible="hidden")
     ctx.on_show(_source.run_source, values[:3], [source])
     ctx.on_show(run_rebuild, values, outputs)
-    hand = _js({CROP: "crop()", PATCHES: "hidden()"})
-    _direct(ctx, board.input, moved, values, [*outputs, crop], hand)
+    hand = known({CROP: "crop()", PATCHES: "hidden()"})
+    on(ctx, board.input, moved, values, [*outputs, crop], hand, queue=False)
     taken = [photo, crop, source, *outputs]
-    picked = _js({PHOTO: "photo()", PATCHES: "hidden()"})
-    events = [_direct(ctx, source.select, run_photo, values, taken, picked)]
+    picked = known({PHOTO: "photo()", PATCHES: "hidden()"})
+    events = [on(ctx, source.select, run_photo, values, taken, picked)]
     sent = "(lang, file, ...rest) => [lang, genlabMasking.file(), ...rest]"
-    events.append(_direct(ctx, source.upload, upload, [file, *values], [own, *taken], sent))
+    events.append(on(ctx, source.upload, upload, [file, *values], [own, *taken], sent))
     events.append(ctx.live([ratio.input, strategy.input, redraw.click], run_redraw, values, outputs))
     events.append(ctx.live([seed.change, model.input], run_rebuild, values, outputs, "masking_rebuild"))
     for event in events:
         ctx.follow(event, run_attention, looked, [attention])
     # inputs of the last: language, patch, layer, then the values
-    rest = _js({2 + PATCHES: "hidden()", 2 + CROP: "crop()"})
-    _direct(ctx, board.release, run_attention, looked, [attention], rest)
-    asked = _js({1: "patch()", 2 + PATCHES: "hidden()"})
-    _direct(ctx, board.select, chosen, looked, [attention, patch], asked)
-
-
-def _direct(
-    ctx: _shell.Context,
-    trigger: Any,
-    fn: Callable[..., Any],
-    inputs: Sequence[Component],
-    outputs: Sequence[Component],
-    js: str,
-) -> Dependency:
-    """A light event past the queue, whose last state wins; js puts in what only the browser knows."""
-    return gr.on([trigger], _shell._guarded(fn, len(outputs)), [ctx.lang, *inputs], list(outputs), js=js, **QUIET)
-
-
-def _js(known: dict[int, str]) -> str:
-    """A script that hands an event's inputs on, but for those that `window.genlabMasking` knows."""
-    puts = "".join(f"values[{i}] = genlabMasking.{call};" for i, call in known.items())
-    return f"(...values) => {{ {puts} return values; }}"
+    rest = known({2 + PATCHES: "hidden()", 2 + CROP: "crop()"})
+    on(ctx, board.release, run_attention, looked, [attention], rest, queue=False)
+    asked = known({1: "patch()", 2 + PATCHES: "hidden()"})
+    on(ctx, board.select, chosen, looked, [attention, patch], asked, queue=False)
 
 
 def _read(name: str) -> str:

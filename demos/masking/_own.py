@@ -14,6 +14,7 @@ import gradio as gr
 from demos import _shell
 from demos.masking import _few, _photos, _views
 from demos.masking._views import says, text
+from demos.masking._wiring import on
 from genmodels import images
 from genmodels.errors import Refusal, in_range
 from genmodels.step import Step
@@ -167,16 +168,13 @@ def build(ctx: _shell.Context, picker: str) -> None:
     gr.Markdown(ctx.t("own.ask"))
     new = _pictures(picker, "new", many=False)
     decided = gr.HTML(elem_id="mk-decided", min_height=120)
-    quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     for which, one in enumerate(shelves):
 
         def gather(lang: str, kept: object, data: object, which: int = which) -> tuple[Collection, str]:
             return run_gather(lang, kept, which, data)
 
-        js = _taken(f"class{which}")
-        one.upload(_shell._guarded(gather, 2), [ctx.lang, kept, arriving], [kept, one], js=js, **quiet)
-    js = _taken("new")
-    new.upload(_shell._guarded(run_decide, 1), [ctx.lang, kept, arriving, *names], [decided], js=js, **quiet)
+        on(ctx, one.upload, gather, [kept, arriving], [kept, one], _taken(f"class{which}"))
+    on(ctx, new.upload, run_decide, [kept, arriving, *names], [decided], _taken("new"))
     ctx.on_show(run_shelves, [kept], shelves)
     ctx.run(start, stop, run_learn, [kept, encoder, *names], [kept, learned], status)
     ctx.live(
