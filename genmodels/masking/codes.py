@@ -5,6 +5,7 @@ Their first principal components, as bytes with a scale for each: off by half a 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import torch
@@ -55,7 +56,7 @@ class Codes(nn.Module):
 
 def recipe(budget: Budget) -> Iterator[Step]:
     """Encode; nothing is trained. The first EACH pictures of each class."""
-    found = Codes()
+    found, began = Codes(), time.monotonic()
     for i, id in enumerate(WIDTHS):
         splits = []
         for split in ("train", "test"):
@@ -68,7 +69,7 @@ def recipe(budget: Budget) -> Iterator[Step]:
     card = registry.card(ID)
     weights.write_card(
         ID,
-        trained=vars(Trained(images=2 * CLASSES * EACH)),
+        trained=vars(Trained(len(WIDTHS), 2 * CLASSES * EACH, time.monotonic() - began)),
         device=budget.device,
         recipe=f"python -m genmodels train {ID}",
         params=card.params,
