@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from genmodels.masking.mae import MaskedAutoencoder
 
 DATA = "Tiny ImageNet (CS231n), 47,500 photographs, and CIFAR-10, 16,667 of its training pictures, all at 64x64"
-CIFAR = "2,000 of CIFAR-10's pictures, encoded"
+CIFAR = "CIFAR-10, 2,000 of its pictures, encoded"
 FILES = ("config.json", "preprocessor_config.json", "model.safetensors")
 PUBLISHED = {
     "base": ("25b184bea5538bf5c4c852c79d221195fdd2778d", 111_907_840),

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from genmodels import registry, weights
 from genmodels.data import cifar10
 from genmodels.masking import few_shot
+from genmodels.masking.probe import Probe
 from genmodels.step import Step
 from genmodels.train import Budget, Trained
 
@@ -76,4 +77,12 @@ def recipe(budget: Budget) -> Iterator[Step]:
         data=card.data,
         license=card.license,
         source=card.source,
+        held_out={f"probe_{id}": round(probed(found, id), 4) for id in WIDTHS},
     )
+
+
+def probed(codes: Codes, id: str) -> float:
+    """Accuracy on the test codes of a probe on all training codes of an encoder."""
+    known, labels, held, truth = codes.of(id)
+    predicted = Probe.fit(known, labels, known).probabilities(held).argmax(1)
+    return float((predicted == truth).float().mean())

@@ -163,6 +163,7 @@ def test_the_codes_recipe_writes_what_the_encoders_say(model, data, monkeypatch,
     monkeypatch.setattr(registry, "card", lambda id: card)
     [step] = codes.recipe(Budget())
     assert step.i == step.n == 1
+    assert weights.read_card("cifar-codes")["held_out"]["probe_mae-photos"] > 0.3, "of what it learned, ten colours"
     written = Codes()
     written.load_state_dict(weights.read(tmp_path / "cifar-codes"))
     known, labels, _, _ = written.of("mae-photos")
