@@ -6,6 +6,8 @@ TEXT = {
     "model.fcmae-photos": "FCMAE, trained here (64 × 64)",
     "model.vit-mae-base": "ViT-MAE base, published (224 × 224)",
     "model.vit-mae-large": "ViT-MAE large, published (224 × 224)",
+    "short.mae-photos": "MAE",
+    "short.fcmae-photos": "FCMAE",
     "model.mean_colour": "mean colour",
     "model.near_means": "means of near patches",
     "model.interpolation": "smooth interpolation",
@@ -51,7 +53,7 @@ TEXT = {
     "hidden": "hidden",
     "visible": "visible",
     "caption.hidden": "{count} of {total} patches hidden ({percent:.0f} %)",
-    "caption.quality": "PSNR {psnr:.1f} dB, SSIM {ssim:.3f} on the hidden pixels",
+    "caption.quality": "PSNR {psnr:.1f} dB, SSIM {ssim:.3f} on them",
     "caption.nothing": "nothing is hidden, so there is nothing to measure",
     "caption.size": "True size {size} × {size} pixels, enlarged smoothly; patches of {patch} × {patch}, from a frame "
     "of {side} × {side} in the picture. Rebuilt in {ms:.0f} ms. Where a patch is visible the reconstruction is noise: "

@@ -50,7 +50,7 @@ def run_tables(lang: str) -> str:
                 [text(lang, "table.row", strategy=text(lang, f"strategy.{strategy}"), percent=100 * ratio), *cells]
             )
     head = [text(lang, f"table.{key}") for key in ("masking", "tuned", "linear")]
-    head += [text(lang, "table.psnr", name=_views.name(lang, id)) for id in columns]
+    head += [text(lang, "table.psnr", name=_views.short(lang, id)) for id in columns]
     known = text(lang, "measure.intro", count=base["pictures"]) if "pictures" in base else text(lang, "measure.none")
     fifth = text(
         lang, "measure.ratio", low=float(LOWEST_RATIO[0]), accuracy=LOWEST_RATIO[1], best=PAPER["random", 0.75][1]
@@ -144,7 +144,7 @@ def _plots(lang: str, found: dict[str, dict[str, dict[float, float]]]) -> str:
         title = text(lang, f"strategy.{strategy}")
         alt = text(lang, "measure.alt", strategy=title, found="; ".join(said))
         cells.append(f"<figure class='mk-figure'><figcaption>{escape(title)}</figcaption>{plot.svg(alt)}</figure>")
-    keys = _views.legend([(c, _views.name(lang, n)) for c, n in zip(COLORS, found, strict=False)])
+    keys = _views.legend([(c, _views.short(lang, n)) for c, n in zip(COLORS, found, strict=False)])
     return f'{_views.says(text(lang, "measure.live", count=COUNT))}<div class="mk-three">{"".join(cells)}</div>{keys}'
 
 
@@ -155,7 +155,7 @@ def _times(lang: str) -> str:
         return ""
     ms, ratio = bench["picture_ms"], bench.get("ratio", {})
     rows = []
-    for name, value in ms.items():
+    for name, value in sorted(ms.items(), key=lambda pair: pair[1]):
         key = f"bench.{name}"
         label = text(lang, key) if key in _views.TEXT["en"] else name
         rows.append([label, cell(lang, "{:.1f} ms", value), cell(lang, "{:.1f} ×", ratio.get(name))])

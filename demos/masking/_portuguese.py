@@ -6,6 +6,8 @@ TEXT = {
     "model.fcmae-photos": "FCMAE, treinado aqui (64 × 64)",
     "model.vit-mae-base": "ViT-MAE base, publicado (224 × 224)",
     "model.vit-mae-large": "ViT-MAE large, publicado (224 × 224)",
+    "short.mae-photos": "MAE",
+    "short.fcmae-photos": "FCMAE",
     "model.mean_colour": "cor média",
     "model.near_means": "médias dos patches próximos",
     "model.interpolation": "interpolação suave",
@@ -51,7 +53,7 @@ TEXT = {
     "hidden": "escondido",
     "visible": "visível",
     "caption.hidden": "{count} de {total} patches escondidos ({percent:.0f} %)",
-    "caption.quality": "PSNR {psnr:.1f} dB e SSIM {ssim:.3f} nos pixels escondidos",
+    "caption.quality": "PSNR {psnr:.1f} dB, SSIM {ssim:.3f} neles",
     "caption.nothing": "nada está escondido; portanto, não há o que medir",
     "caption.size": "Tamanho real de {size} × {size} pixels, ampliado com suavização; patches de {patch} × {patch}, de "
     "uma moldura de {side} × {side} na imagem. Reconstruído em {ms:.0f} ms. Onde o patch está visível, a reconstrução "

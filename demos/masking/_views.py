@@ -46,6 +46,12 @@ def name(lang: str, model: str) -> str:
     return text(lang, key) if key in TEXT["en"] else model
 
 
+def short(lang: str, model: str) -> str:
+    """A model's name where there is little room."""
+    key = f"short.{model}"
+    return text(lang, key) if key in TEXT["en"] else name(lang, model)
+
+
 def load(model: object, *verbs: str) -> Any:
     """A model that can do that. Raises Refusal for any other, and for one that cannot run here."""
     known = {card.id: card for card in cards(*verbs)}
