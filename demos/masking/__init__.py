@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.components import Component
 
-from demos import _i18n, _shell
+from demos import _shell
 from demos.masking import _few, _inside, _measure, _models, _own, _photos, _rebuild, _source
 from demos.masking._few import run_curves, run_probe
 from demos.masking._inside import run_attention, run_leak
@@ -17,8 +17,7 @@ from demos.masking._own import run_decide, run_gather, run_learn
 from demos.masking._rebuild import run_rebuild, run_redraw, snippet
 from demos.masking._source import run_photo, run_upload
 from demos.masking._text import TEXT
-from demos.masking._wiring import known, on
-from genmodels.errors import Refusal
+from demos.masking._wiring import after, known, on
 
 __all__ = [
     "ID",
@@ -131,10 +130,7 @@ def _wire(
     """The hand, the frame, the sliders; *Inside* follows each when it rests."""
 
     def moved(lang: str, *v: object) -> tuple[object, ...]:
-        try:
-            return *run_rebuild(lang, *v), v[CROP - 1]
-        except Refusal as refusal:
-            return gr.skip(), _shell.status_line(_i18n.explain(lang, refusal)), gr.skip(), gr.skip()
+        return *run_rebuild(lang, *v), v[CROP - 1]
 
     def upload(lang: str, data: object, own: object, photo: object, *rest: object) -> tuple[object, ...]:
         return run_upload(lang, data, *rest)
@@ -150,21 +146,23 @@ def _wire(
     ctx.on_show(_source.run_source, values[:3], [source])
     ctx.on_show(run_rebuild, values, outputs)
     hand = known({CROP: "crop()", PATCHES: "hidden()"})
-    on(ctx, board.input, moved, values, [*outputs, crop], hand, queue=False)
+    on(ctx, [board.input], moved, values, [*outputs, crop], 1, hand)
     taken = [photo, crop, source, *outputs]
     picked = known({PHOTO: "photo()", PATCHES: "hidden()"})
-    events = [on(ctx, source.select, run_photo, values, taken, picked)]
     sent = "(lang, file, ...rest) => [lang, genlabMasking.file(), ...rest]"
-    events.append(on(ctx, source.upload, upload, [file, *values], [own, *taken], sent))
-    events.append(ctx.live([ratio.input, strategy.input, redraw.click], run_redraw, values, outputs))
-    events.append(ctx.live([seed.change, model.input], run_rebuild, values, outputs, "masking_rebuild"))
-    for event in events:
-        ctx.follow(event, run_attention, looked, [attention])
+    sliders = [ratio.input, strategy.input, redraw.click]
+    for event in (
+        on(ctx, [source.select], run_photo, values, taken, 4, picked),
+        on(ctx, [source.upload], upload, [file, *values], [own, *taken], 5, sent),
+        on(ctx, sliders, run_redraw, values, outputs, 1),
+        on(ctx, [seed.change, model.input], run_rebuild, values, outputs, 1, api_name="masking_rebuild"),
+    ):
+        after(ctx, event, run_attention, looked, attention)
     # inputs of the last: language, patch, layer, then the values
     rest = known({2 + PATCHES: "hidden()", 2 + CROP: "crop()"})
-    on(ctx, board.release, run_attention, looked, [attention], rest, queue=False)
+    on(ctx, [board.release], run_attention, looked, [attention], 0, rest)
     asked = known({1: "patch()", 2 + PATCHES: "hidden()"})
-    on(ctx, board.select, chosen, looked, [attention, patch], asked, queue=False)
+    on(ctx, [board.select], chosen, looked, [attention, patch], 0, asked)
 
 
 def _read(name: str) -> str:

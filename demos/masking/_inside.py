@@ -12,6 +12,7 @@ from demos import _shell
 from demos.masking import _photos, _views
 from demos.masking._rebuild import Asked
 from demos.masking._views import says, text
+from demos.masking._wiring import on
 from genmodels.errors import Refusal, in_range
 
 if TYPE_CHECKING:
@@ -146,8 +147,8 @@ def build(ctx: _shell.Context, values: list[Component], patch: Component) -> tup
         leak = gr.HTML(elem_id="mk-leak", min_height=120)
     inputs = [patch, layer, *values]
     ctx.on_show(run_attention, inputs, [shown])
-    ctx.live([layer.input], run_attention, inputs, [shown], "masking_attention")
-    ctx.live([button.click], run_leak, values, [leak], "masking_leak")
+    on(ctx, [layer.input], run_attention, inputs, [shown], 0, api_name="masking_attention")
+    on(ctx, [button.click], run_leak, values, [leak], 0, api_name="masking_leak")
     return shown, inputs
 
 

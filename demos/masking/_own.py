@@ -173,8 +173,8 @@ def build(ctx: _shell.Context, picker: str) -> None:
         def gather(lang: str, kept: object, data: object, which: int = which) -> tuple[Collection, str]:
             return run_gather(lang, kept, which, data)
 
-        on(ctx, one.upload, gather, [kept, arriving], [kept, one], _taken(f"class{which}"))
-    on(ctx, new.upload, run_decide, [kept, arriving, *names], [decided], _taken("new"))
+        on(ctx, [one.upload], gather, [kept, arriving], [kept, one], 1, _taken(f"class{which}"))
+    on(ctx, [new.upload], run_decide, [kept, arriving, *names], [decided], 0, _taken("new"))
     ctx.on_show(run_shelves, [kept], shelves)
     ctx.run(start, stop, run_learn, [kept, encoder, *names], [kept, learned], status)
     ctx.live(

@@ -1,4 +1,7 @@
-"""Light events that begin in the browser, with values that only the browser knows."""
+"""Light events past the queue: their answers come sooner, and many short ones leave no stream of the queue's open.
+
+Gradio drops warnings there, so what is refused is said in one of the event's own outputs.
+"""
 
 from __future__ import annotations
 
@@ -9,38 +12,49 @@ import gradio as gr
 from gradio.components import Component
 from gradio.events import Dependency
 
-from demos import _shell
+from demos import _i18n, _shell
+
+QUICK = {"queue": False, "trigger_mode": "always_last", "show_progress": "hidden"}
 
 
 def on(
     ctx: _shell.Context,
-    trigger: Any,
+    triggers: Sequence[Any],
     fn: Callable[..., Any],
     inputs: Sequence[Component],
     outputs: Sequence[Component],
-    js: str,
-    queue: bool = True,
+    said: int,
+    js: str | None = None,
+    api_name: str | None = None,
 ) -> Dependency:
-    """fn(lang, *inputs) -> outputs, the last state wins; js puts in what only the browser knows.
+    """fn(lang, *inputs) -> outputs, the last state wins.
 
-    Past the queue an answer comes sooner, but Gradio drops warnings there: `fn` has to say itself what it refuses.
+    said: the output that a refusal is said in; js: a script that puts in what only the browser knows.
     """
-    limits = {"concurrency_limit": 4} if queue else {}
-    return gr.on(
-        [trigger],
-        _shell._guarded(fn, len(outputs)),
-        [ctx.lang, *inputs],
-        list(outputs),
-        js=js,
-        queue=queue,
-        trigger_mode="always_last",
-        show_progress="hidden",
-        api_visibility="private",
-        **limits,
-    )
+    named = {"api_name": api_name} if api_name else {"api_visibility": "private"}
+    told = _told(fn, len(outputs), said)
+    return gr.on(triggers, told, [ctx.lang, *inputs], list(outputs), js=js, **QUICK, **named)
+
+
+def after(
+    ctx: _shell.Context, event: Dependency, fn: Callable[..., Any], inputs: Sequence[Component], output: Component
+) -> None:
+    """After another event: fn(lang, *inputs) -> the output."""
+    event.then(_told(fn, 1, 0), [ctx.lang, *inputs], [output], api_visibility="private", **QUICK)
 
 
 def known(calls: dict[int, str]) -> str:
     """A script that hands an event's inputs on, but for those, by place, that `window.genlabMasking` knows."""
     puts = "".join(f"values[{i}] = genlabMasking.{call};" for i, call in calls.items())
     return f"(...values) => {{ {puts} return values; }}"
+
+
+def _told(fn: Callable[..., Any], outputs: int, said: int) -> Callable[..., Any]:
+    def call(lang: str, *values: Any) -> Any:
+        try:
+            return fn(lang, *values)
+        except Exception as error:
+            line = _shell.status_line(_i18n.explain(lang, error))
+            return [line if i == said else gr.skip() for i in range(outputs)] if outputs > 1 else line
+
+    return call
