@@ -31,7 +31,11 @@ CONV = ConvNextV2Config(image_size=64, patch_size=4, num_stages=2, hidden_sizes=
 
 @pytest.fixture(params=["vit", "conv"])
 def model(request):
-    return mae.fresh(VIT, 0).eval() if request.param == "vit" else ConvMaskedAutoencoder(CONV, 16).eval()
+    if request.param == "vit":
+        return mae.fresh(VIT, 0).eval()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return ConvMaskedAutoencoder(CONV, 16).eval()
 
 
 def colours(count: int = 12) -> tuple[np.ndarray, np.ndarray]:
