@@ -168,7 +168,7 @@ SHELL = {
         "error.data_needed": "Estas fotografias não vêm com o repositório: informe a pasta delas com --data.",
         "error.facades_file": "“{name}” não contém fachadas e seus mapas de rótulos no formato esperado.",
         "error.photographs_file": "“{name}” não contém imagens de 64 × 64 no formato esperado.",
-        "error.patches": "Os blocos devem ser números inteiros de 0 a {last}.",
+        "error.patches": "Os patches devem ser números inteiros de 0 a {last}.",
         "error.no_photo": "A sua imagem não está mais aqui: escolha-a de novo ou use um dos exemplos.",
         "error.frame": "A moldura não chegou inteira; arraste-a de novo.",
         "error.few_classes": "Antes são necessárias fotografias de pelo menos duas classes.",

@@ -134,12 +134,16 @@ class Plot:
             at = self.py(value)
             self._add(f'<line x1="{left}" x2="{right}" y1="{at:.1f}" y2="{at:.1f}" stroke="var(--gl-grid)"/>')
             self._label(left - 5, at + 4, f"{value:g}", anchor="end")
-        for value in ticks(*self.x):
-            self._label(self.px(value), base + 15, f"{value:g}")
+        for value, name in self._across():
+            self._label(self.px(value), base + 15, name)
         self._add(f'<line x1="{left}" x2="{right}" y1="{base}" y2="{base}" stroke="var(--gl-soft)"/>')
         self._label((left + right) / 2, self.height - 6, xlabel)
         middle = (top + base) / 2
         self._label(12, middle, ylabel, more=f'transform="rotate(-90 12 {middle})"')
+
+    def _across(self) -> list[tuple[float, str]]:
+        """What stands under the horizontal axis, and where."""
+        return [(value, f"{value:g}") for value in ticks(*self.x)]
 
 
 def ticks(low: float, high: float, about: int = 5) -> list[float]:

@@ -126,6 +126,22 @@ def fit(
         model.eval()
 
 
+def write_card(id: str, trained: Trained, budget: Budget, **measured: object) -> None:
+    """What every recipe ends with: the registry's facts, how the weights came about, and what was measured."""
+    card = registry.card(id)
+    weights.write_card(
+        id,
+        trained=vars(trained),
+        device=budget.device,
+        recipe=f"python -m genmodels train {id}",
+        params=card.params,
+        data=card.data,
+        license=card.license,
+        source=card.source,
+        **measured,
+    )
+
+
 def adamw(model: torch.nn.Module, lr: float, weight_decay: float) -> list[Optimizer]:
     """AdamW for every parameter."""
     return [torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay, betas=(0.9, 0.99), fused=True)]

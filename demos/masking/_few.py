@@ -39,9 +39,7 @@ def measured() -> dict[str, dict[str, dict[str, float]]]:
     """The cards' curves: {curve: {labels per class: {"mean", "std"}}}, those that were measured."""
     found = {}
     for name, id, key, _, _ in CURVES:
-        card = _views.card(id)
-        curve = card.get("few_shot", {}).get(key) or card.get("few_shot_others", {}).get(key)
-        if curve:
+        if curve := _views.card(id).get("few_shot", {}).get(key):
             found[name] = {count: curve[count] for count in COUNTS if count in curve}
     return found
 

@@ -15,7 +15,7 @@ from demos import _shell
 from demos.masking import _few, _photos, _views
 from demos.masking._views import says, text
 from demos.masking._wiring import on
-from genmodels import images
+from genmodels import images, registry
 from genmodels.errors import Refusal, in_range
 from genmodels.step import Step
 
@@ -100,7 +100,8 @@ def run_learn(lang: str, kept: object, model: object, *names: object) -> Iterato
         codes.append(features(network, one.unsqueeze(0)))
         yield Step(i + 1, len(pictures) + 1), found, gr.skip()
     labels = torch.tensor([label for label, _ in pictures])
-    found.probe, found.model, found.learned = Probe.fit(torch.cat(codes), labels), str(model), filled
+    many = registry.load(_few.CODES, "cpu").of(model)[0]
+    found.probe, found.model, found.learned = Probe.fit(torch.cat(codes), labels, many), str(model), filled
     counts = ", ".join(
         text(lang, "own.count", name=class_name(lang, names, i), n=len(found.pictures[i])) for i in filled
     )

@@ -23,7 +23,7 @@ from demos.text_to_image import (
     _text,
     _views,
 )
-from demos.text_to_image._download import run_download
+from demos.text_to_image._controls import run_download
 from demos.text_to_image._measure import run_measure
 from demos.text_to_image._settings import Settings, trace
 from genmodels import images

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
-from demos import _i18n, _shell
+from demos import _download, _i18n, _shell
 from demos.text_to_image import _parts, _views
-from demos.text_to_image._download import run_download
 from genmodels import registry
+from genmodels.step import Step
 from genmodels.text_to_image.settings import MAX_CHARACTERS, SETTINGS
 
 STYLES = ("any", "twemoji", "openmoji", "openmoji-line", "fluent-3d", "fluent-flat", "noto", "noto-v1", "emojione")
@@ -94,16 +94,13 @@ def _fetch(ctx: _shell.Context, model: gr.Dropdown) -> None:
     reasons = gr.HTML()
     published = [card.id for card in _drawing(ctx.topic.ID) if card.id not in _parts.EMBEDDED]
     ctx.on_show(lambda lang: _views.unavailable(lang, _absent(lang, published)), [], [reasons])
-    wanting = {id: registry.unavailable(registry.card(id)) for id in published}
-    absent = [id for id, reason in wanting.items() if reason and reason.code == "not_downloaded"]
-    if not absent:
-        return
-    which = gr.Dropdown([(ctx.t(f"model.{id}"), id) for id in absent], value=absent[0], label=ctx.t("published"))
-    with gr.Row():
-        start, stop = gr.Button(ctx.t("download"), size="sm"), gr.Button(ctx.shell("stop"), size="sm")
-    status, arriving = gr.HTML(), gr.HTML()
-    event = ctx.run(start, stop, run_download, [which], [arriving], status)
-    ctx.follow(event, arrived, [], [model])
+    _download.offer(ctx, published, run_download, arrived, [model])
+
+
+def run_download(lang: str, model: str) -> Iterator[tuple[Step, str]]:
+    """Fetch a published model of this topic; yields (Step in megabytes, HTML of what is arriving)."""
+    offered = [card.id for card in registry.cards("text_to_image")]
+    yield from _download.fetched(lang, _views.text, _views.model_name(lang, str(model)), model, offered)
 
 
 def _absent(lang: str, ids: Sequence[str]) -> list[tuple[str, str]]:

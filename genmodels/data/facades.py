@@ -6,14 +6,13 @@ The file holds for each split and kind `{train,val,test}_{photo,label}_jpg`, the
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
-from genmodels import images, weights
+from genmodels import weights
+from genmodels.data import npz
 from genmodels.errors import Refusal
 
 SIZE = 128
@@ -49,7 +48,6 @@ PALETTE = np.array(  # (12, 3) uint8, in the order of CLASSES: the colours of th
     ],
     np.uint8,
 )
-UNREADABLE = (OSError, EOFError, KeyError, TypeError, ValueError, NotImplementedError, BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -87,26 +85,19 @@ def read_file(path: Path) -> Facades:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             splits = [split for split in ("train", "val", "test") if f"{split}_photo_jpg" in file]
             read = {
-                kind: [_pictures(file[f"{split}_{kind}_jpg"], file[f"{split}_{kind}_off"]) for split in splits]
+                kind: [
+                    npz.decode(npz.cut(file[f"{split}_{kind}_jpg"], file[f"{split}_{kind}_off"]), SIZE)
+                    for split in splits
+                ]
                 for kind in ("photo", "label")
             }
         if not splits or any(len(a) != len(b) for a, b in zip(*read.values(), strict=True)):
             raise ValueError("photos and labels do not pair up")
         held = [np.full(len(part), split == "test") for split, part in zip(splits, read["photo"], strict=True)]
         return Facades(np.concatenate(read["photo"]), np.concatenate(read["label"]), np.concatenate(held))
-    except UNREADABLE as error:
+    except npz.UNREADABLE as error:
         text = f"{path.name} is not an npz of facades: train_photo_jpg, train_photo_off, train_label_jpg, ..."
         raise Refusal("facades_file", text, name=path.name) from error
-
-
-def _pictures(jpg: np.ndarray, off: np.ndarray) -> np.ndarray:
-    """Bytes and where each file begins -> (N, 128, 128, 3) uint8."""
-    if jpg.dtype != np.uint8 or len(off) < 2 or off[0] < 0 or off[-1] > len(jpg) or (np.diff(off) <= 0).any():
-        raise ValueError("`off` does not cut `jpg` into pictures")
-    found = [images.read(jpg[a:b].tobytes()) for a, b in zip(off[:-1], off[1:], strict=True)]
-    if any(picture.shape != (3, SIZE, SIZE) for picture in found):
-        raise ValueError(f"pictures are not {SIZE}x{SIZE}")
-    return np.stack([picture.permute(1, 2, 0).numpy() for picture in found])
 
 
 def colours(labels: np.ndarray) -> np.ndarray:

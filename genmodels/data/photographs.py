@@ -9,21 +9,19 @@ import hashlib
 import json
 import logging
 import os
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
 from genmodels import weights
+from genmodels.data import npz
 from genmodels.errors import Refusal
 
 log = logging.getLogger(__name__)
 SIZE = 64
 PATTERN = "tinyin_*_jpg.npz"
 HELD_OUT = 20  # one picture of so many is held out, by the hash of its file
-UNREADABLE = (OSError, EOFError, KeyError, TypeError, ValueError, NotImplementedError, BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def read_file(path: Path) -> dict[str, np.ndarray]:
         if "images" in arrays:
             return _plain(arrays["images"])
         return _unpack(arrays["jpg"], arrays["off"], arrays.get("y"), arrays.get("names", np.array([], str)))
-    except UNREADABLE as error:
+    except npz.UNREADABLE as error:
         text = f"{path.name} is not an npz of 64x64 pictures: `images` uint8 (N, 64, 64, 3), or `jpg` and `off`"
         raise Refusal("photographs_file", text, name=path.name) from error
 
@@ -80,23 +78,11 @@ def _plain(images: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _unpack(jpg: np.ndarray, off: np.ndarray, y: np.ndarray | None, names: np.ndarray) -> dict[str, np.ndarray]:
-    from genmodels import images
-
-    off = off.astype(np.int64)
-    count = len(off) - 1
-    if jpg.dtype != np.uint8 or count < 1 or off[0] < 0 or off[-1] > len(jpg) or (np.diff(off) <= 0).any():
-        raise ValueError("`off` does not cut `jpg` into pictures")
-    labels = np.zeros(count, np.uint8) if y is None else y.astype(np.uint8)
-    if labels.shape != (count,):
-        raise ValueError(f"y is {labels.shape}, not ({count},)")
-    pictures, held_out = np.empty((count, SIZE, SIZE, 3), np.uint8), np.empty(count, bool)
-    for i in range(count):
-        data = jpg[off[i] : off[i + 1]].tobytes()
-        picture = images.read(data)
-        if picture.shape != (3, SIZE, SIZE):
-            raise ValueError(f"picture {i} is {tuple(picture.shape)}")
-        pictures[i] = picture.permute(1, 2, 0).numpy()
-        held_out[i] = is_held_out(data)
+    files = npz.cut(jpg, off)
+    labels = np.zeros(len(files), np.uint8) if y is None else y.astype(np.uint8)
+    if labels.shape != (len(files),):
+        raise ValueError(f"y is {labels.shape}, not ({len(files)},)")
+    pictures, held_out = npz.decode(files, SIZE), np.array([is_held_out(file) for file in files])
     return {"images": pictures, "labels": labels, "held_out": held_out, "names": names}
 
 

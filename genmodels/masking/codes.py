@@ -1,6 +1,7 @@
 """What the page's live probe learns from: the encoders' codes of a part of CIFAR-10, no pictures.
 
-Their first principal components, as bytes with a scale for each: off by half a step, 1/510 of the range, at most.
+Of the standardised codes their first principal components are kept, as bytes with a scale for each (off by half a step,
+1/510 of the range, at most), and the axes that lead back from them.
 """
 
 from __future__ import annotations
@@ -15,42 +16,53 @@ from torch import Tensor, nn
 from genmodels import registry, weights
 from genmodels.data import cifar10
 from genmodels.masking import few_shot
-from genmodels.masking.probe import Probe
+from genmodels.masking.probe import LEAST, Probe
 from genmodels.step import Step
-from genmodels.train import Budget, Trained
+from genmodels.train import Budget, Trained, write_card
 
 ID = "cifar-codes"
 EACH = 100  # pictures of each class, to train and to test
-WIDTHS = {"mae-photos": 256, "fcmae-photos": 256}
+WIDTHS = {"mae-photos": 768, "fcmae-photos": 768}
+KEPT = 192  # components
 CLASSES = len(cifar10.NAMES)
 
 
 class Codes(nn.Module):
-    """Codes by encoder, as bytes. Filled by `pack`, read by `of`."""
+    """Codes by encoder. Filled by `pack`, read by `of`."""
 
     def __init__(self) -> None:
         super().__init__()
         for id, width in WIDTHS.items():
             for split in ("train", "test"):
-                codes = torch.zeros(CLASSES * EACH, width, dtype=torch.uint8)
-                self.register_parameter(f"{id}_{split}", nn.Parameter(codes, requires_grad=False))
-            self.register_buffer(f"{id}_scale", torch.zeros(2, width))
+                components = torch.zeros(CLASSES * EACH, KEPT, dtype=torch.uint8)
+                self.register_parameter(f"{id}_{split}", nn.Parameter(components, requires_grad=False))
+            self.register_parameter(f"{id}_axes", nn.Parameter(torch.zeros(KEPT, width), requires_grad=False))
+            self.register_buffer(f"{id}_scale", torch.zeros(2, KEPT))  # lowest value and step of each component
+            self.register_buffer(f"{id}_codes", torch.zeros(2, width))  # mean and spread of each code
 
     def pack(self, id: str, train: Tensor, test: Tensor) -> None:
         """Codes (CLASSES * EACH, D) of training and test pictures, sorted by class."""
-        both = torch.cat([train, test])
-        low, high = both.amin(0), both.amax(0)
-        step = ((high - low) / 255).clamp(min=1e-9)
+        mean, spread = train.mean(0), train.std(0).clamp(min=LEAST)
+        found = PCA(KEPT, random_state=0).fit((train - mean) / spread)
+        splits = [torch.from_numpy(found.transform((codes - mean) / spread)) for codes in (train, test)]
+        both = torch.cat(splits)
+        low = both.amin(0)
+        step = ((both.amax(0) - low) / 255).clamp(min=LEAST)
+        for split, components in zip(("train", "test"), splits, strict=True):
+            self.get_parameter(f"{id}_{split}").copy_(((components - low) / step).round())
+        self.get_parameter(f"{id}_axes").copy_(torch.from_numpy(found.components_))
         self.get_buffer(f"{id}_scale").copy_(torch.stack([low, step]))
-        for split, codes in (("train", train), ("test", test)):
-            self.get_parameter(f"{id}_{split}").copy_(((codes - low) / step).round())
+        self.get_buffer(f"{id}_codes").copy_(torch.stack([mean, spread]))
 
     def of(self, id: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Training codes (N, D), their labels (N,), test codes and theirs. Raises KeyError for an unknown encoder."""
         if id not in WIDTHS:
             raise KeyError(f"no codes of {id!r}; there are those of {', '.join(WIDTHS)}")
-        low, step = self.get_buffer(f"{id}_scale")
-        train, test = (self.get_parameter(f"{id}_{split}") * step + low for split in ("train", "test"))
+        (low, step), (mean, spread) = self.get_buffer(f"{id}_scale"), self.get_buffer(f"{id}_codes")
+        axes = self.get_parameter(f"{id}_axes")
+        train, test = (
+            (self.get_parameter(f"{id}_{split}") * step + low) @ axes * spread + mean for split in ("train", "test")
+        )
         labels = torch.arange(CLASSES).repeat_interleave(EACH)
         return train, labels, test, labels
 
@@ -63,22 +75,11 @@ def recipe(budget: Budget) -> Iterator[Step]:
         for split in ("train", "test"):
             images, labels = cifar10.load(split)
             splits.append(few_shot.codes(registry.load(id, "cpu"), images[few_shot.drawn(labels, EACH)]))
-        components = PCA(WIDTHS[id], random_state=0).fit(splits[0])
-        found.pack(id, *(torch.from_numpy(components.transform(codes)) for codes in splits))
+        found.pack(id, *splits)
         yield Step(i + 1, len(WIDTHS))
     weights.write(ID, found)
-    card = registry.card(ID)
-    weights.write_card(
-        ID,
-        trained=vars(Trained(len(WIDTHS), 2 * CLASSES * EACH, time.monotonic() - began)),
-        device=budget.device,
-        recipe=f"python -m genmodels train {ID}",
-        params=card.params,
-        data=card.data,
-        license=card.license,
-        source=card.source,
-        held_out={f"probe_{id}": round(probed(found, id), 4) for id in WIDTHS},
-    )
+    trained = Trained(len(WIDTHS), 2 * CLASSES * EACH, time.monotonic() - began)
+    write_card(ID, trained, budget, held_out={f"probe_{id}": round(probed(found, id), 4) for id in WIDTHS})
 
 
 def probed(codes: Codes, id: str) -> float:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from transformers import ConvNextV2Config, ConvNextV2Model
 from transformers.models.convnextv2.modeling_convnextv2 import ConvNextV2Layer
 
+from genmodels.masking import masks
 from genmodels.masking.mae import MEAN, STD
 from genmodels.masking.patches import join, on_pixels, split
 
@@ -49,9 +50,7 @@ class ConvMaskedAutoencoder(nn.Module):
 
         Raises ValueError unless every mask of the batch leaves the same number K of patches visible.
         """
-        counts = (~hidden).sum(1)
-        if (counts != counts[0]).any():
-            raise ValueError(f"masks of one batch leave {counts.unique().tolist()} patches visible; it must be one")
+        masks.visible(hidden)
         plane, found = self.encoder.embeddings(self.normalise(pictures)), []
         for stage in self.encoder.encoder.stages:
             for layer in stage.downsampling_layer:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from transformers import ViTMAEConfig, ViTMAEForPreTraining
 
+from genmodels.masking import masks
 from genmodels.masking.baselines import near
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, per channel in [0, 1]
@@ -68,13 +69,11 @@ class MaskedAutoencoder(nn.Module):
 
     def stages(self, pictures: Tensor, hidden: Tensor) -> list[Tensor]:
         """What each of the encoder's layers leaves, (B, 1 + K, D). Raises ValueError as `encode` does."""
-        counts = (~hidden).sum(1)
-        if (counts != counts[0]).any():
-            raise ValueError(f"masks of one batch leave {counts.unique().tolist()} patches visible; it must be one")
+        count = masks.visible(hidden)
         embeddings = self.network.vit.embeddings
         position = embeddings.position_embeddings
         x = embeddings.patch_embeddings(self.normalise(pictures)) + position[:, 1:]  # (B, L, D)
-        x = x[~hidden].view(len(x), int(counts[0]), x.shape[-1])
+        x = x[~hidden].view(len(x), count, x.shape[-1])
         x, found = torch.cat([(embeddings.cls_token + position[:, :1]).expand(len(x), -1, -1), x], 1), []
         for layer in self.network.vit.layers:
             x = layer(x)

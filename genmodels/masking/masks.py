@@ -81,6 +81,14 @@ def draw(strategy: str, ratio: float, count: int, side: int, generator: torch.Ge
     return hide(STRATEGIES[strategy](count, side, generator), ratio)
 
 
+def visible(hidden: Tensor) -> int:
+    """How many patches each mask (B, L) of a batch leaves visible. Raises ValueError unless it is the same number."""
+    counts = (~hidden).sum(1).unique().tolist()
+    if len(counts) != 1:
+        raise ValueError(f"masks of one batch leave {counts} patches visible; it must be one number")
+    return counts[0]
+
+
 def chosen(patches: Iterable[int], side: int) -> Tensor:
     """The visitor's own choice, patches counted row by row -> bool (1, side * side), True = hidden.
 

@@ -19,15 +19,14 @@ from transformers import ViTMAEConfig
 
 from genmodels import train, weights
 from genmodels.data import photographs
-from genmodels.masking import mae, masks
-from genmodels.masking.evaluate import figures, thinned
-from genmodels.masking.mae import MaskedAutoencoder, reconstruct
+from genmodels.masking import mae
+from genmodels.masking.mae import MaskedAutoencoder
 from genmodels.masking.train import (
     BATCH,
     CONFIG,
-    HELD_OUT,
     MAE,
     RATE,
+    held_out,
     photograph_batches,
     relative_loss,
     training_pictures,
@@ -87,10 +86,8 @@ def fit(name: str, found: photographs.Photographs, pictures: int) -> Iterator[St
         trained=Trained(),
         **RATE,
     )
-    held = thinned(found.images[found.held_out], HELD_OUT)
-    hidden = masks.draw("random", 0.75, len(held), model.side, torch.Generator().manual_seed(0))
-    measured = figures(partial(reconstruct, model), held, hidden)
-    yield Step(pictures, pictures, info=measured | {"parameters": sum(p.numel() for p in model.parameters())})
+    parameters = sum(p.numel() for p in model.parameters())
+    yield Step(pictures, pictures, info=held_out(model, found) | {"parameters": parameters})
 
 
 @click.command()

@@ -98,22 +98,29 @@ def photographs_mae(budget: Budget) -> Iterator[Step]:
         model = MaskedAutoencoder.read(registry.folder(MAE))
         trained = Trained(**weights.read_card(MAE)["trained"])
         budget = replace(budget, resume=False)
-    yield from _fit(MAE, model, trained, budget)
+    found = photographs.load(budget.data)
+    yield from _fit(MAE, model, found, trained, budget)
     model.write(registry.folder(MAE))
     weights.write(MAE, model.network)
-    _write_card(MAE, model, trained, budget)
+    train.write_card(MAE, trained, budget, held_out=held_out(model, found))
 
 
 def photographs_fcmae(budget: Budget) -> Iterator[Step]:
     """A small ConvNeXt V2 with a decoder on the same pictures and masks. Raises Refusal("data_needed") likewise."""
     trained, model = Trained(), fcmae.fresh(0)
-    yield from _fit(FCMAE, model, trained, budget)
-    weights.write(FCMAE, model)
-    _write_card(FCMAE, model, trained, budget)
-
-
-def _fit(id: str, model: MaskedAutoencoder | ConvMaskedAutoencoder, trained: Trained, budget: Budget) -> Iterator[Step]:
     found = photographs.load(budget.data)
+    yield from _fit(FCMAE, model, found, trained, budget)
+    weights.write(FCMAE, model)
+    train.write_card(FCMAE, trained, budget, held_out=held_out(model, found))
+
+
+def _fit(
+    id: str,
+    model: MaskedAutoencoder | ConvMaskedAutoencoder,
+    found: photographs.Photographs,
+    trained: Trained,
+    budget: Budget,
+) -> Iterator[Step]:
     images, size = training_pictures(found), BATCH[budget.device]
     yield from train.fit(
         id,
@@ -129,23 +136,11 @@ def _fit(id: str, model: MaskedAutoencoder | ConvMaskedAutoencoder, trained: Tra
     model.cpu()
 
 
-def _write_card(id: str, model: MaskedAutoencoder | ConvMaskedAutoencoder, trained: Trained, budget: Budget) -> None:
-    """With PSNR and SSIM on held-out photographs, 75 % hidden."""
-    found = photographs.load(budget.data)
+def held_out(model: MaskedAutoencoder | ConvMaskedAutoencoder, found: photographs.Photographs) -> dict[str, float]:
+    """PSNR and SSIM on held-out photographs, 75 % hidden at random."""
     held = thinned(found.images[found.held_out], HELD_OUT)
     hidden = masks.draw("random", 0.75, len(held), model.side, torch.Generator().manual_seed(0))
-    card = registry.card(id)
-    weights.write_card(
-        id,
-        trained=vars(trained),
-        device=budget.device,
-        recipe=f"python -m genmodels train {id}",
-        params=card.params,
-        data=card.data,
-        license=card.license,
-        source=card.source,
-        held_out=figures(partial(reconstruct, model), held, hidden),
-    )
+    return figures(partial(reconstruct, model), held, hidden)
 
 
 def cifar_codes(budget: Budget) -> Iterator[Step]:

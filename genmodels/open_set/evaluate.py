@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import click
 import numpy as np
@@ -14,13 +12,13 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from genmodels import registry, weights
+from genmodels.data import npz
 from genmodels.errors import Refusal
 from genmodels.evaluate import show
 
 KEPT = 0.98  # fraction of knowns that a threshold lets pass: near the best macro-F1 on letters, in sweeps that
 # also showed Omniglot and the noises; no threshold is ever fitted to unknown pictures
 LIMIT = 10_000
-UNREADABLE = (OSError, EOFError, KeyError, TypeError, ValueError, NotImplementedError, BadZipFile, zlib.error)
 PUBLISHED = {  # macro-F1 on MNIST against Omniglot, 11 classes
     "OpenMax": (0.780, "Yoshihashi et al. 2019, arXiv:1812.04246"),
     "CROSR": (0.793, "Yoshihashi et al. 2019, arXiv:1812.04246"),
@@ -38,7 +36,7 @@ def read_unknowns(path: Path) -> np.ndarray:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             images = file["images"]
             first = file["is_evaluation"] if "is_evaluation" in file else np.ones(len(images), bool)
-    except UNREADABLE as error:
+    except npz.UNREADABLE as error:
         raise Refusal("unknown_file", f"{path.name} is not an npz with an array `images`", name=path.name) from error
     if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (28, 28) or not len(images):
         found = f"{path.name}: images are {images.dtype} {images.shape}, not uint8 (N, 28, 28)"

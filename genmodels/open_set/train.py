@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from genmodels import registry, weights
+from genmodels import registry, train, weights
 from genmodels.data import mnist
 from genmodels.open_set.detector import Features
 from genmodels.open_set.network import DigitsCNN
@@ -128,7 +128,7 @@ def recipe(id: str, seed: int, trainer) -> object:
         for i, name in enumerate(model.fit_detectors(known, y[:FITTED], held)):
             yield Step(i + 1, len(model.detectors), info={"fitted": name})
         weights.write(id, model)
-        _card(id, budget, trained, seed=seed)
+        train.write_card(id, trained, budget, seed=seed)
 
     return run
 
@@ -155,22 +155,7 @@ def train_generator(budget: Budget) -> Iterator[Step]:
     with torch.inference_mode():
         bound = model.cpu().loss(to_input(images), torch.from_numpy(labels.astype(np.int64)), generator)
     weights.write(id, model)
-    _card(id, budget, trained, metrics={"test_bound_nats": round(float(-bound), 2)})
-
-
-def _card(id: str, budget: Budget, trained: Trained, **fields: object) -> None:
-    card = registry.card(id)
-    weights.write_card(
-        id,
-        trained=vars(trained),
-        device=budget.device,
-        recipe=f"python -m genmodels train {id}",
-        params=card.params,
-        data=card.data,
-        license=card.license,
-        source=card.source,
-        **fields,
-    )
+    train.write_card(id, trained, budget, metrics={"test_bound_nats": round(float(-bound), 2)})
 
 
 RECIPES = {f"digits-cnn-{seed}": recipe(f"digits-cnn-{seed}", seed, train_network) for seed in SEEDS}

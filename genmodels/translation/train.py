@@ -70,18 +70,7 @@ def _recipe(id: str, budget: Budget, shipped: nn.Module, training: nn.Module, st
     )
     shipped.cpu().eval()
     weights.write(id, shipped)
-    card = registry.card(id)
-    weights.write_card(
-        id,
-        trained=vars(trained),
-        device=budget.device,
-        recipe=f"python -m genmodels train {id}",
-        params=card.params,
-        data=card.data,
-        license=card.license,
-        source=card.source,
-        held_out=held_out.FIGURES[id](shipped),
-    )
+    train.write_card(id, trained, budget, held_out=held_out.FIGURES[id](shipped))
 
 
 def fresh(build: Callable[[], nn.Module], seed: int = 0) -> nn.Module:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import io
 import json
 import re
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from html import unescape
-from typing import TypeVar
+from types import SimpleNamespace
 
 import gradio as gr
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from demos import _i18n, _shell, masking
@@ -22,8 +20,9 @@ from demos.masking import _own, _views
 from genmodels import registry
 from genmodels.errors import Refusal
 from genmodels.masking import fcmae
+from genmodels.masking.probe import features
+from tests.demos.in_loop import in_loop
 
-T = TypeVar("T")
 languages = pytest.mark.parametrize("lang", _i18n.LANGUAGES)
 MODEL = "fcmae-photos"
 
@@ -32,8 +31,10 @@ MODEL = "fcmae-photos"
 def models():
     """One untrained encoder for every model."""
     found = fcmae.fresh(0).eval()
+    pictures = torch.rand(30, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    many = SimpleNamespace(of=lambda id: (features(found, pictures), None, None, None))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(registry, "load", lambda id, device_name=None: found)
+        patch.setattr(registry, "load", lambda id, device_name=None: many if id == "cifar-codes" else found)
         patch.setattr(registry, "unavailable", lambda card: None)
         yield
 
@@ -122,16 +123,6 @@ def test_what_is_missing_is_said(lang: str):
     assert refusal.value.code == "untrained"
     with pytest.raises(Refusal):
         next(masking.run_learn(lang, gathered(), "vit-mae-base", "", "", ""))
-
-
-def in_loop(work: Callable[[], T]) -> T:
-    """work() inside a running event loop of its own: outside of one, Gradio opens a new one for every lock."""
-
-    async def run() -> T:
-        return work()
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(lambda: asyncio.run(run())).result()
 
 
 def test_links_carry_every_control_and_refuse_the_rest(monkeypatch: pytest.MonkeyPatch):

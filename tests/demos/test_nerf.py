@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import io
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 from pathlib import Path
-from typing import TypeVar
 from xml.etree import ElementTree
 
 import gradio as gr
@@ -29,8 +25,8 @@ from genmodels.errors import Refusal
 from genmodels.nerf import ablation, bake, fourier, rays, tiny_nerf, voxels
 from genmodels.nerf import scene as scenes
 from genmodels.nerf.scene import Scene
+from tests.demos.in_loop import in_loop
 
-T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 languages = pytest.mark.parametrize("lang", _i18n.LANGUAGES)
 SIZE, RADIUS, MIDDLE = 33, 0.5, np.array([0.3, 0.1, 0.0])
@@ -389,16 +385,6 @@ def test_the_snippet_draws_the_view():
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr[-500:]
     assert b"50%" in done.stdout and Image.open(io.BytesIO(done.stderr)).size == (400, 400)
-
-
-def in_loop(work: Callable[[], T]) -> T:
-    """work() inside a running event loop of its own: outside of one, Gradio opens a new one for every lock."""
-
-    async def run() -> T:
-        return work()
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(lambda: asyncio.run(run())).result()
 
 
 def test_links_carry_every_control_and_refuse_the_rest(monkeypatch: pytest.MonkeyPatch):

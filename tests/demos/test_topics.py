@@ -1,15 +1,11 @@
 """What must hold of every topic's tab, of the shell's texts, and of the open-set tab's functions."""
 
 import ast
-import asyncio
 import base64
 import logging
 import string
 import zlib
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
 from xml.etree import ElementTree
 
 import gradio as gr
@@ -24,8 +20,8 @@ from demos.open_set import _views
 from genmodels import weights
 from genmodels.errors import Refusal
 from genmodels.step import Step
+from tests.demos.in_loop import in_loop
 
-T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 TOPICS = demos.topics()
 each = pytest.mark.parametrize("topic", TOPICS, ids=[topic.ID for topic in TOPICS])
@@ -36,16 +32,6 @@ BAD_NUMBERS = [float("nan"), float("inf"), float("-inf"), 0, 79.9, 100, -1, "98"
 def fields(text: str) -> set[str]:
     """Names of a format string's placeholders."""
     return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
-
-
-def in_loop(work: Callable[[], T]) -> T:
-    """work() inside a running event loop of its own: outside of one, Gradio opens a new one for every lock."""
-
-    async def run() -> T:
-        return work()
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(lambda: asyncio.run(run())).result()
 
 
 def same_in_both(table: dict[str, dict[str, str]]) -> None:

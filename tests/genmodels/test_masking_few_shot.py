@@ -144,15 +144,15 @@ def test_the_command_adds_a_curve_to_the_card(monkeypatch, tmp_path):
     assert card["random"]["1"] == {"mean": 0.25, "std": 0.05, "draws": 2} and card["probe"] == {"1": {}}
 
 
-def test_packed_codes_come_back_within_half_a_step():
+def test_packed_codes_come_back_nearly_where_a_few_axes_hold_them():
     found = Codes()
     generator = torch.Generator().manual_seed(0)
-    train, test = (torch.randn(1000, 256, generator=generator) * torch.arange(1, 257) for _ in range(2))
+    axes = torch.randn(50, 768, generator=generator) * torch.arange(1, 769)
+    train, test = (torch.randn(1000, 50, generator=generator) @ axes + 5 for _ in range(2))
     found.pack("mae-photos", train, test)
     back, labels, held, truth = found.of("mae-photos")
-    both = torch.cat([train, test])
-    half = (both.amax(0) - both.amin(0)) / 510 * 1.001
-    assert ((back - train).abs() <= half).all() and ((held - test).abs() <= half).all()
+    for one, other in ((back, train), (held, test)):
+        assert ((one - other).square().mean(0) / train.var(0)).max() < 1e-3, "bytes cost little of any code's variance"
     assert labels.equal(truth) and labels.bincount().tolist() == [100] * 10
     with pytest.raises(KeyError, match="fcmae-photos"):
         found.of("emoji")
@@ -160,7 +160,8 @@ def test_packed_codes_come_back_within_half_a_step():
 
 def test_the_codes_recipe_writes_what_the_encoders_say(model, data, monkeypatch, tmp_path):
     monkeypatch.setattr(weights, "ASSETS", tmp_path)
-    monkeypatch.setattr(codes, "WIDTHS", {"mae-photos": 12})
+    monkeypatch.setattr(codes, "WIDTHS", {"mae-photos": 64})
+    monkeypatch.setattr(codes, "KEPT", 12)
     monkeypatch.setattr(codes, "EACH", 5)
     monkeypatch.setattr(registry, "load", lambda id, place: model)
     card = ModelCard("cifar-codes", "masking", {"compare"}, Embedded("cifar-codes"), 0, "free", "a paper", "some")
@@ -173,5 +174,6 @@ def test_the_codes_recipe_writes_what_the_encoders_say(model, data, monkeypatch,
     known, labels, _, _ = written.of("mae-photos")
     images, truth = data
     expected = few_shot.codes(model, images[few_shot.drawn(truth, 5)])
-    assert known.shape == (50, 12) and labels.tolist() == sorted(labels.tolist())
-    torch.testing.assert_close(torch.cdist(known, known), torch.cdist(expected, expected), rtol=0.1, atol=0.1)
+    assert known.shape == (50, 64) and labels.tolist() == sorted(labels.tolist())
+    lost = (known - expected).square().mean(0) / expected.var(0).clamp(min=1e-9)
+    assert lost.median() < 0.2, "twelve axes hold most of the codes of ten colours"
