@@ -7,7 +7,8 @@ from pathlib import Path
 import gradio as gr
 from gradio.components import Component
 
-from demos import _shell
+from demos import _pictures, _shell
+from demos._quick import after, on
 from demos.masking import _few, _inside, _measure, _models, _own, _photos, _rebuild, _source
 from demos.masking._few import run_curves, run_probe
 from demos.masking._inside import run_attention, run_leak
@@ -17,7 +18,6 @@ from demos.masking._own import run_decide, run_gather, run_learn
 from demos.masking._rebuild import run_rebuild, run_redraw, snippet
 from demos.masking._source import run_photo, run_upload
 from demos.masking._text import TEXT
-from demos.masking._wiring import after, known, on
 
 __all__ = [
     "ID",
@@ -85,7 +85,7 @@ def build(ctx: _shell.Context) -> None:
         with ctx.tab("tab_few"):
             _few.build(ctx)
         with ctx.tab("tab_own"):
-            _own.build(ctx, _read("picker.js"))
+            _own.build(ctx)
     with actions:
         ctx.actions("#mk-stage", snippet, values)
     with ctx.section("measure"):
@@ -107,7 +107,7 @@ def _controls(ctx: _shell.Context) -> tuple[gr.HTML, list[Component], gr.Button]
     ctx.control("photo", photo, decode=_source.checked_photo)
     ctx.control("crop", crop, decode=_source.checked_crop)
     ctx.control("patches", patches, decode=_rebuild.checked)
-    script = _read("picker.js") + _read("source.js")
+    script = _pictures.picker() + _read("source.js")
     source = gr.HTML(html_template=SOURCE, js_on_load=script, elem_id="mk-source", padding=False)
     ratio = ctx.control("ratio", gr.Slider(*_rebuild.RATIOS, 75, step=1, label=ctx.t("ratio")))
     kinds = [(ctx.t(f"strategy.{one}"), one) for one in _rebuild.STRATEGIES]
@@ -145,10 +145,10 @@ def _wire(
     file = gr.Textbox(visible="hidden")
     ctx.on_show(_source.run_source, values[:3], [source])
     ctx.on_show(run_rebuild, values, outputs)
-    hand = known({CROP: "crop()", PATCHES: "hidden()"})
+    hand = _known({CROP: "crop()", PATCHES: "hidden()"})
     on(ctx, [board.input], moved, values, [*outputs, crop], 1, hand)
     taken = [photo, crop, source, *outputs]
-    picked = known({PHOTO: "photo()", PATCHES: "hidden()"})
+    picked = _known({PHOTO: "photo()", PATCHES: "hidden()"})
     sent = "(lang, file, ...rest) => [lang, genlabMasking.file(), ...rest]"
     sliders = [ratio.input, strategy.input, redraw.click]
     for event in (
@@ -159,10 +159,16 @@ def _wire(
     ):
         after(ctx, event, run_attention, looked, attention)
     # inputs of the last: language, patch, layer, then the values
-    rest = known({2 + PATCHES: "hidden()", 2 + CROP: "crop()"})
+    rest = _known({2 + PATCHES: "hidden()", 2 + CROP: "crop()"})
     on(ctx, [board.release], run_attention, looked, [attention], 0, rest)
-    asked = known({1: "patch()", 2 + PATCHES: "hidden()"})
+    asked = _known({1: "patch()", 2 + PATCHES: "hidden()"})
     on(ctx, [board.select], chosen, looked, [attention, patch], 0, asked)
+
+
+def _known(calls: dict[int, str]) -> str:
+    """A script that hands an event's inputs on, but for those, by place, that `window.genlabMasking` knows."""
+    puts = "".join(f"values[{i}] = genlabMasking.{call};" for i, call in calls.items())
+    return f"(...values) => {{ {puts} return values; }}"
 
 
 def _read(name: str) -> str:

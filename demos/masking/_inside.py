@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from gradio.components import Component
 
-from demos import _shell
-from demos.masking import _photos, _views
+from demos import _pictures, _shell
+from demos._quick import on
+from demos.masking import _views
 from demos.masking._rebuild import Asked
 from demos.masking._views import says, text
-from demos.masking._wiring import on
 from genmodels.errors import Refusal, in_range
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def _overlay(picture: Tensor, weights: Tensor, at: int, side: int, alt: str) -> 
         for i, w in enumerate(weights.tolist())
         if w > SHOWN * top and w > 1e-9
     )
-    image = f'<image href="{_photos.uri(picture)}" width="{side}" height="{side}" preserveAspectRatio="none"/>'
+    image = f'<image href="{_pictures.uri(picture)}" width="{side}" height="{side}" preserveAspectRatio="none"/>'
     return _svg(image + cells + _outline(at, side), side, alt)
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from demos import _shell
+from demos import _pictures, _shell
+from demos._quick import on
 from demos.masking import _few, _photos, _views
 from demos.masking._views import says, text
-from demos.masking._wiring import on
 from genmodels import images, registry
 from genmodels.errors import Refusal, in_range
 from genmodels.step import Step
@@ -141,14 +141,14 @@ def shelf(lang: str, found: Collection, which: int, note: str = "") -> str:
     """HTML: the photographs of one class."""
     pictures = found.pictures[which]
     cells = "".join(
-        f'<img alt="{escape(text(lang, "own.photo", i=i + 1))}" src="{_photos.uri(one)}">'
+        f'<img alt="{escape(text(lang, "own.photo", i=i + 1))}" src="{_pictures.uri(one)}">'
         for i, one in enumerate(pictures)
     )
     return f"<div>{cells}</div>{says(note or text(lang, 'own.have', n=len(pictures)), 'mk-small')}"
 
 
-def build(ctx: _shell.Context, picker: str) -> None:
-    """Lay the shelves out and wire them. picker: the script of `picker.js`."""
+def build(ctx: _shell.Context) -> None:
+    """Lay the shelves out and wire them."""
     gr.Markdown(ctx.t("own.intro"))
     kept = gr.State(None, time_to_live=KEEP_SECONDS)
     arriving = gr.Textbox(visible="hidden")
@@ -158,7 +158,7 @@ def build(ctx: _shell.Context, picker: str) -> None:
             with gr.Column(min_width=240):
                 letter = "ABC"[which]
                 names.append(gr.Textbox("", label=ctx.t(f"own.name_{letter}"), max_length=NAME))
-                shelves.append(_pictures(picker, f"class{which}", many=True))
+                shelves.append(_shelf(f"class{which}", many=True))
     with gr.Row(elem_classes="gl-actions mk-bar"):
         encoder = _few.encoder_list(ctx)
         start = gr.Button(ctx.t("own.start"), variant="primary", size="md")
@@ -167,7 +167,7 @@ def build(ctx: _shell.Context, picker: str) -> None:
     status = gr.HTML(min_height=24)
     learned = gr.HTML(elem_id="mk-own-learned", min_height=28)
     gr.Markdown(ctx.t("own.ask"))
-    new = _pictures(picker, "new", many=False)
+    new = _shelf("new", many=False)
     decided = gr.HTML(elem_id="mk-decided", min_height=120)
     for which, one in enumerate(shelves):
 
@@ -183,8 +183,8 @@ def build(ctx: _shell.Context, picker: str) -> None:
     )
 
 
-def _pictures(picker: str, name: str, many: bool) -> gr.HTML:
-    script = picker + SCRIPT.replace("NAME", name).replace("MANY", "true" if many else "false")
+def _shelf(name: str, many: bool) -> gr.HTML:
+    script = _pictures.picker() + SCRIPT.replace("NAME", name).replace("MANY", "true" if many else "false")
     return gr.HTML(html_template=SHELF, js_on_load=script, elem_classes="mk-pictures", elem_id=f"mk-{name}")
 
 

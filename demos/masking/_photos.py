@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from demos import _pictures
 from genmodels import images
 from genmodels.errors import Refusal, in_range
 
@@ -82,21 +83,9 @@ def example(name: str) -> Photo:
     return Photo(name, pixels, pixels.shape[2], pixels.shape[1])
 
 
-def decoded(data: object) -> Tensor:
-    """A visitor's file, base64 -> uint8 (3, H, W). Raises Refusal for what is no picture or too large a one."""
-    if not isinstance(data, str) or len(data) > 4 * -(-images.MAX_BYTES // 3):
-        limit = images.MAX_BYTES // 10**6
-        raise Refusal("picture_bytes", f"the file is too large; the limit is {limit} MB", limit=limit)
-    try:
-        raw = base64.b64decode(data, validate=True)
-    except ValueError as error:
-        raise Refusal("picture_kind", "the file did not arrive as base64") from error
-    return images.read(raw)
-
-
 def own(data: object) -> Photo:
     """A visitor's file as a picture to crop from. Raises Refusal as `decoded` does."""
-    pixels = decoded(data)
+    pixels = _pictures.decoded(data)
     height, width = pixels.shape[1:]
     factor = math.sqrt(KEPT / (width * height))
     return Photo(OWN, pixels if factor >= 1 else _smaller(pixels, factor), width, height)
@@ -113,13 +102,6 @@ def chosen(name: object, kept: Photo | None) -> Photo:
     return example(name)
 
 
-def uri(picture: Tensor) -> str:
-    """Data address of a picture, uint8 or float in [-1, 1]."""
-    file = io.BytesIO()
-    images.to_pil(picture).save(file, "PNG", compress_level=1)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
-
-
 def preview(photo: Photo, longest: int = PREVIEW) -> str:
     """Data address of the whole picture, small."""
     factor = longest / max(photo.pixels.shape[1:])
@@ -132,7 +114,7 @@ def preview(photo: Photo, longest: int = PREVIEW) -> str:
 def thumbnail(name: str) -> str:
     """Data address of an example's first frame."""
     pixels = Crop.read(EXAMPLES[name][1]).cut(example(name), THUMB)
-    return uri(pixels)
+    return _pictures.uri(pixels)
 
 
 def _smaller(pixels: Tensor, factor: float) -> Tensor:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from demos import _shell
+from demos import _pictures, _shell
 from demos.masking import _photos, _views
 from demos.masking._views import text
 from genmodels.errors import Refusal, in_range
@@ -156,7 +156,7 @@ def unpack(patches: str, seed: int, side: int) -> Tensor | None:
 
 def board(lang: str, asked: Asked) -> str:
     """The board's value: the pictures, the mask, and the words for them."""
-    shown = {name: _photos.uri(picture) for name, picture in asked.panels.items() if name != "masked"}
+    shown = {name: _pictures.uri(picture) for name, picture in asked.panels.items() if name != "masked"}
     shown["error"] = _error(asked)
     words = {"photo": _name(lang, asked), "model": _views.name(lang, asked.id), "hidden": int(asked.hidden.sum())}
     return json.dumps(

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from demos import _pictures
 from demos.masking import _photos, _rebuild
 from demos.masking._views import text
 
@@ -43,7 +44,7 @@ def value(lang: str, photo: _photos.Photo, own: object, crop: object) -> str:
     examples = [{"key": key, "uri": _photos.thumbnail(key)} for key in _photos.EXAMPLES]
     if isinstance(own, _photos.Photo):
         tile = _photos.Crop.read(_photos.WHOLE).cut(own, _photos.THUMB)
-        examples.append({"key": _photos.OWN, "uri": _photos.uri(tile)})
+        examples.append({"key": _photos.OWN, "uri": _pictures.uri(tile)})
     for one in examples:
         one["label"] = text(lang, f"photo.{one['key']}")
     size = {"width": photo.width, "height": photo.height}

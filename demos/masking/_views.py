@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from demos import _i18n
 from demos._i18n import fill
-from demos.masking._photos import uri
+from demos._pictures import uri
 from demos.masking._text import TEXT
 from genmodels import registry, weights
 from genmodels.errors import Refusal

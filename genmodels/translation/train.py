@@ -35,14 +35,14 @@ class Plan:
 
 
 PLANS = {
-    OUTLINE: Plan(320_000, 3_200_000),
-    FACADES: Plan(140_000, 1_400_000),
-    PAINTERS: Plan(80_000, 800_000),
-    BICYCLE: Plan(170_000, 1_700_000),
-    STYLES: Plan(108_000, 1_080_000),
-    FRUIT: Plan(80_000, 800_000),
-    CYCLES: Plan(27_000, 270_000),
-    FEW_SHOT: Plan(100_000, 1_000_000),
+    OUTLINE: Plan(160_000, 3_200_000),
+    FACADES: Plan(56_000, 1_400_000),
+    PAINTERS: Plan(40_000, 800_000),
+    BICYCLE: Plan(90_000, 1_700_000),
+    STYLES: Plan(48_000, 1_080_000),
+    FRUIT: Plan(20_000, 800_000),
+    CYCLES: Plan(15_000, 270_000),
+    FEW_SHOT: Plan(57_000, 1_000_000),
 }
 BATCH = {"cpu": 8, "cuda": 32}
 RATE = {"lr": 4e-4, "warmup": 200, "weight_decay": 0.0, "average": 0.999}

@@ -260,7 +260,7 @@ def test_the_camera(address: str, filmed: Browser):
         host.get_by_role("button", name="Take the picture").click()
     settled(page)
     assert source(page, "original") != before
-    expect(host.locator(".mk-camera")).to_be_hidden()
+    expect(host.locator(".gl-camera")).to_be_hidden()
     expect(page.locator(".mk-hint")).to_contain_text("480")
     page.context.close()
 

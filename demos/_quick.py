@@ -43,12 +43,6 @@ def after(
     event.then(_told(fn, 1, 0), [ctx.lang, *inputs], [output], api_visibility="private", **QUICK)
 
 
-def known(calls: dict[int, str]) -> str:
-    """A script that hands an event's inputs on, but for those, by place, that `window.genlabMasking` knows."""
-    puts = "".join(f"values[{i}] = genlabMasking.{call};" for i, call in calls.items())
-    return f"(...values) => {{ {puts} return values; }}"
-
-
 def _told(fn: Callable[..., Any], outputs: int, said: int) -> Callable[..., Any]:
     def call(lang: str, *values: Any) -> Any:
         try:

@@ -31,14 +31,14 @@ async function smaller(file, side) {
 }
 
 function picker(host, { many = false, side = 0 }, take) {
-  host.classList.add("mk-picker");
+  host.classList.add("gl-picker");
   host.innerHTML = `<input type="file" accept="image/png,image/jpeg,image/webp,image/gif" ${many ? "multiple" : ""} hidden>
     <button type="button" data-word="${many ? "files" : "file"}"></button>
     <button type="button" data-word="camera"></button>
-    <div class="mk-camera" hidden><video muted playsinline></video>
+    <div class="gl-camera" hidden><video muted playsinline></video>
       <button type="button" data-word="snap"></button><button type="button" data-word="close"></button></div>`;
   const input = host.querySelector("input");
-  const booth = host.querySelector(".mk-camera");
+  const booth = host.querySelector(".gl-camera");
   const video = host.querySelector("video");
   const press = (word, work) => host.querySelector(`[data-word="${word}"]`).addEventListener("click", work);
   const speak = () => host.querySelectorAll("[data-word]").forEach((one) => { one.textContent = words()[one.dataset.word]; });
@@ -79,8 +79,8 @@ function picker(host, { many = false, side = 0 }, take) {
 }
 
 function droppable(area, accept) {
-  area.addEventListener("dragover", (event) => { event.preventDefault(); area.classList.add("mk-over"); });
-  for (const end of ["dragleave", "drop"]) area.addEventListener(end, () => area.classList.remove("mk-over"));
+  area.addEventListener("dragover", (event) => { event.preventDefault(); area.classList.add("gl-over"); });
+  for (const end of ["dragleave", "drop"]) area.addEventListener(end, () => area.classList.remove("gl-over"));
   area.addEventListener("drop", (event) => {
     event.preventDefault();
     if (event.dataTransfer.files.length) accept(event.dataTransfer.files);

@@ -1,0 +1,3 @@
+"""What the few part says."""
+
+TEXT: dict[str, dict[str, str]] = {"en": {}, "pt": {}}

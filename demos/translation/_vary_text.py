@@ -1,0 +1,3 @@
+"""What the vary part says."""
+
+TEXT: dict[str, dict[str, str]] = {"en": {}, "pt": {}}
