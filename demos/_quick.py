@@ -37,10 +37,16 @@ def on(
 
 
 def after(
-    ctx: _shell.Context, event: Dependency, fn: Callable[..., Any], inputs: Sequence[Component], output: Component
+    ctx: _shell.Context,
+    event: Dependency,
+    fn: Callable[..., Any],
+    inputs: Sequence[Component],
+    outputs: Sequence[Component],
+    said: int = 0,
 ) -> None:
-    """After another event: fn(lang, *inputs) -> the output."""
-    event.then(_told(fn, 1, 0), [ctx.lang, *inputs], [output], api_visibility="private", **QUICK)
+    """After another event: fn(lang, *inputs) -> outputs."""
+    told = _told(fn, len(outputs), said)
+    event.then(told, [ctx.lang, *inputs], list(outputs), api_visibility="private", **QUICK)
 
 
 def _told(fn: Callable[..., Any], outputs: int, said: int) -> Callable[..., Any]:

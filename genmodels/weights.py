@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 ASSETS = Path(__file__).resolve().parent.parent / "assets" / "weights"
 SHARD = "8MB"
 TENSOR_BYTES = 8_900_000
+SCALE = ".scale"  # ends the name of what a tensor of bytes is multiplied by
+LEAST_BYTES = 1024  # values of a tensor that is worth a scale
 SAFE_SUFFIXES = (".safetensors", ".json", ".txt", ".model")
 YIELD_SECONDS = 0.1
 HUB_TIMEOUT = 15.0  # seconds without a connection or a byte; GENLAB_HUB_TIMEOUT overrides it
@@ -110,7 +112,7 @@ def missing(source: Embedded | Hub) -> Refusal | None:
 
 
 def read(place: Path) -> dict[str, torch.Tensor]:
-    """Every tensor of a folder's safetensors, half precision widened to float32.
+    """Every tensor of a folder's safetensors, half precision and bytes with a scale widened to float32.
 
     Raises Refusal("not_trained") when there are none.
     """
@@ -122,12 +124,15 @@ def read(place: Path) -> dict[str, torch.Tensor]:
         state |= load_file(shard)
     if not state:
         raise Refusal("not_trained", f"no safetensors in {place.name}", id=place.name)
-    return {key: t.float() if t.dtype == torch.float16 else t for key, t in state.items()}
+    state = {key: t.float() if t.dtype == torch.float16 else t for key, t in state.items()}
+    scales = {key.removesuffix(SCALE): state.pop(key) for key in list(state) if key.endswith(SCALE)}
+    return {key: t.float() * scales[key] if key in scales else t for key, t in state.items()}
 
 
-def write(name: str, model: torch.nn.Module) -> list[Path]:
+def write(name: str, model: torch.nn.Module, small: bool = False) -> list[Path]:
     """Write a module as safetensors shards of at most 9 MB: parameters in half precision, buffers as they are.
 
+    small: matrices and kernels in bytes instead, each row with a scale of its own (each column where those are fewer).
     Replaces what was there; returns the files. Raises ValueError, and leaves what was there, for a tensor that takes
     over 9 MB by itself and for a parameter that is not finite in half precision.
     """
@@ -137,7 +142,12 @@ def write(name: str, model: torch.nn.Module) -> list[Path]:
     learned = {key for key, _ in model.named_parameters(remove_duplicate=False)}
     state = {}
     for key, t in model.state_dict().items():
-        t = t.detach().half() if key in learned and t.dtype == torch.float32 else t.detach()
+        t = t.detach()
+        if key in learned and t.dtype == torch.float32:
+            if small and t.numel() >= LEAST_BYTES and t.ndim > 1:
+                t, state[key + SCALE] = _in_bytes(t)
+            else:
+                t = t.half()
         # A copy of its own for each: the writer drops all but one of the tensors that share memory.
         state[key] = t = t.cpu().clone(memory_format=torch.contiguous_format)
         if t.nbytes > TENSOR_BYTES:
@@ -150,6 +160,18 @@ def write(name: str, model: torch.nn.Module) -> list[Path]:
         old.unlink()
     save_torch_state_dict(state, place, max_shard_size=SHARD, shared_tensors_to_discard=[])
     return sorted(place.glob("*.safetensors"))
+
+
+def _in_bytes(t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """int8 of t's shape, and the scales that `read` multiplies it by."""
+    import torch
+
+    wide = t.numel() // len(t) >= len(t)
+    over = tuple(range(1, t.ndim)) if wide else tuple(range(t.ndim - 1))
+    scale = (t.abs().amax(over, keepdim=True) / 127).clamp(min=torch.finfo(torch.float32).tiny)
+    if not scale.isfinite().all():
+        raise ValueError("a parameter is not finite")
+    return (t / scale).round().to(torch.int8), scale.cpu()
 
 
 def read_card(name: str) -> dict[str, Any]:

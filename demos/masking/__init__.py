@@ -157,7 +157,7 @@ def _wire(
         on(ctx, sliders, run_redraw, values, outputs, 1),
         on(ctx, [seed.change, model.input], run_rebuild, values, outputs, 1, api_name="masking_rebuild"),
     ):
-        after(ctx, event, run_attention, looked, attention)
+        after(ctx, event, run_attention, looked, [attention])
     # inputs of the last: language, patch, layer, then the values
     rest = _known({2 + PATCHES: "hidden()", 2 + CROP: "crop()"})
     on(ctx, [board.release], run_attention, looked, [attention], 0, rest)

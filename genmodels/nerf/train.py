@@ -41,7 +41,7 @@ def tiny(name: str, budget: Budget) -> Iterator[Step]:
 
 
 def _write(id: str, model: nn.Module, trained: dict, budget: Budget, recipe: str) -> None:
-    weights.write(id, model.cpu())
+    weights.write(id, model.cpu(), small=isinstance(model, voxels.VoxelField))
     card = registry.card(id)
     weights.write_card(
         id,

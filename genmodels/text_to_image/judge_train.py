@@ -261,7 +261,8 @@ def recipe(id: str, budget: Budget) -> Iterator[Step]:
         trained=trained,
     )
     encoder = model.encoder.cpu().eval()
-    weights.write(id, encoder)
+    weights.write(id, encoder, small=True)
+    encoder.load_state_dict(weights.read(registry.folder(id)))  # figures are of what ships
     weights.write_card(
         id,
         trained=vars(trained),

@@ -195,7 +195,8 @@ def recipe(budget: Budget) -> Iterator[Step]:
         trained=trained,
     )
     prior = prior.cpu()
-    weights.write("emoji-prior", prior)
+    weights.write("emoji-prior", prior, small=True)
+    prior.load_state_dict(weights.read(registry.folder("emoji-prior")))  # figures are of what ships
     weights.write_card(
         "emoji-prior",
         trained=vars(trained),

@@ -69,7 +69,8 @@ def _recipe(id: str, budget: Budget, shipped: nn.Module, training: nn.Module, st
         **RATE,
     )
     shipped.cpu().eval()
-    weights.write(id, shipped)
+    weights.write(id, shipped, small=True)
+    shipped.load_state_dict(weights.read(registry.folder(id)))  # figures are of what ships
     train.write_card(id, trained, budget, held_out=held_out.FIGURES[id](shipped))
 
 

@@ -35,6 +35,7 @@ FILLED = {
     "text_to_image": "#ti-steps .ti-strip",
     "nerf": "#nf-ray svg",
     "masking": "#mk-attention .mk-says",
+    "translation": "#tr-vary .tr-answers img",
 }
 # The element that a tab's screenshot starts with.
 TRY = ".gl-{topic} .gl-try"

@@ -202,6 +202,33 @@ def test_round_trip_is_half_precision_for_parameters_and_exact_for_buffers():
     assert torch.equal(state["mean"], model.mean) and torch.equal(state["count"], model.count)
 
 
+@pytest.mark.parametrize("shape", [(8, 4, 4, 16), (300, 5), (5, 300)])
+def test_small_weights_are_bytes_within_half_a_step_of_each_row_or_column(shape):
+    generator = torch.Generator().manual_seed(0)
+    model = torch.nn.Module()
+    spread = torch.logspace(-4, 2, min(shape[0], shape[-1]))
+    sizes = spread.view(-1, *[1] * (len(shape) - 1)) if shape[0] < shape[-1] else spread
+    model.kernel = torch.nn.Parameter(torch.randn(shape, generator=generator) * sizes)
+    model.bias = torch.nn.Parameter(torch.randn(5, generator=generator))
+    [file] = weights.write("small", model, small=True)
+    stored, state = load_file(file), weights.read(weights.ASSETS / "small")
+    assert stored["kernel"].dtype == torch.int8 and stored["bias"].dtype == torch.float16
+    assert state.keys() == {"kernel", "bias"}
+    over = tuple(range(1, len(shape))) if shape[0] < shape[-1] else (0,)
+    step = model.kernel.detach().abs().amax(over, keepdim=True) / 127
+    assert ((state["kernel"] - model.kernel).abs() <= step / 2 * 1.001).all()
+
+
+def test_small_weights_that_are_zero_or_not_finite():
+    model = torch.nn.Linear(64, 64)
+    torch.nn.init.zeros_(model.weight)
+    weights.write("small", model, small=True)
+    assert not weights.read(weights.ASSETS / "small")["weight"].any()
+    torch.nn.init.constant_(model.weight, torch.inf)
+    with pytest.raises(ValueError, match="finite"):
+        weights.write("small", model, small=True)
+
+
 def test_tied_parameters_and_shared_buffers_survive():
     class Tied(torch.nn.Module):
         def __init__(self) -> None:
