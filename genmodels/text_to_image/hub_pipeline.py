@@ -96,22 +96,25 @@ class HubPipeline:
             module.set_processor(SeenAttention(layer))
 
     @classmethod
-    def read(cls, folder: Path, settings: Settings) -> HubPipeline:
-        """From a folder in the hub's layout, safetensors only. Raises ValueError for weights that do not fit."""
+    def read(cls, folder: Path, settings: Settings, variant: str | None = VARIANT) -> HubPipeline:
+        """From a folder in the hub's layout, safetensors only, of one variant (None: full precision).
+
+        Raises ValueError for weights that do not fit.
+        """
         stored = json.loads((folder / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8"))
         schedule = {key: stored[key] for key in SCHEDULE_KEYS if key in stored}
-        encoders = [read_part(CLIPTextModel, folder / "text_encoder", VARIANT)]
+        encoders = [read_part(CLIPTextModel, folder / "text_encoder", variant)]
         tokenizers = [CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)]
         if (folder / "text_encoder_2").is_dir():
-            encoders.append(read_part(CLIPTextModelWithProjection, folder / "text_encoder_2", VARIANT))
+            encoders.append(read_part(CLIPTextModelWithProjection, folder / "text_encoder_2", variant))
             tokenizers.append(CLIPTokenizer.from_pretrained(folder / "tokenizer_2", local_files_only=True))
         checker = extractor = None
         if (folder / "safety_checker").is_dir():
-            checker = read_part(StableDiffusionSafetyChecker, folder / "safety_checker", VARIANT)
+            checker = read_part(StableDiffusionSafetyChecker, folder / "safety_checker", variant)
             extractor = CLIPImageProcessor.from_pretrained(folder / "feature_extractor", local_files_only=True)
-        unet = read_part(UNet2DConditionModel, folder / "unet", VARIANT)
+        unet = read_part(UNet2DConditionModel, folder / "unet", variant)
         # In half precision SDXL's autoencoder overflows, and it runs once for a picture.
-        vae = read_part(AutoencoderKL, folder / "vae", VARIANT, torch.float32)
+        vae = read_part(AutoencoderKL, folder / "vae", variant, torch.float32)
         return cls(settings, schedule, unet, vae, encoders, tokenizers, checker, extractor)
 
     def to(self, place: str) -> HubPipeline:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genmodels.registry import ModelCard, register
-from genmodels.weights import Embedded
+from genmodels.weights import Embedded, Hub
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from genmodels.text_to_image.hub_pipeline import HubPipeline
 
 PIX2PIX, BICYCLE, CYCLE, FUNIT = "arXiv:1611.07004", "arXiv:1711.11586", "arXiv:1703.10593", "arXiv:1905.01723"
 OUTLINES = "OpenMoji, 2,025 drawings as outline and in colour"
@@ -74,8 +77,44 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], set[str], int, str, str, str]] 
 }
 
 
+WORDS = ("merges.txt", "special_tokens_map.json", "tokenizer_config.json", "vocab.json")
+ENCODER = ("config.json", "model.safetensors")
+NETWORK = ("config.json", "diffusion_pytorch_model.safetensors")
+PARTS = {
+    "scheduler": ("scheduler_config.json",),
+    "tokenizer": WORDS,
+    "text_encoder": ENCODER,
+    "unet": NETWORK,
+    "vae": NETWORK,
+    "safety_checker": ENCODER,
+    "feature_extractor": ("preprocessor_config.json",),
+}
+INSTRUCT = ModelCard(
+    id="instruct-pix2pix",
+    topic="translation",
+    can=frozenset({"edit"}),
+    weights=Hub(
+        "timbrooks/instruct-pix2pix",
+        "31519b5cb02a7fd89b906d88731cd4d6a7bbf88d",
+        tuple(f"{part}/{file}" for part, files in PARTS.items() for file in files),
+    ),
+    params=859_532_484 + 123_060_480 + 83_653_863 + 303_981_588,  # U-Net, text encoder, autoencoder, safety checker
+    license="MIT",
+    source="arXiv:2211.09800",
+    data="450,000 edits made by GPT-3, Stable Diffusion and prompt-to-prompt",
+    min_vram_gb=4,
+)
+
+
+def instruct_pix2pix(folder: Path) -> HubPipeline:
+    from genmodels.translation import instruct
+
+    return instruct.read(folder)
+
+
 def register_all() -> None:
-    """Register every model of MODELS; only once their weights are there, for a card without weights is refused."""
+    """Register every model of MODELS, and InstructPix2Pix."""
     for id, (constructor, can, params, license, source, data) in MODELS.items():
         card = ModelCard(id, "translation", frozenset(can), Embedded(id), params, license, source, data)
         register(card)(constructor)
+    register(INSTRUCT)(instruct_pix2pix)

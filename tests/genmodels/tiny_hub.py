@@ -33,6 +33,19 @@ def stable_diffusion(folder: Path, checker: bool) -> None:
     _index(folder, "StableDiffusionPipeline", index)
 
 
+def instruct_pix2pix(folder: Path) -> None:
+    """InstructPix2Pix: the U-Net takes the picture's latents beside the noisy ones; full precision, as on the hub."""
+    stable_diffusion(folder, checker=True)
+    torch.manual_seed(3)
+    _write(folder / "unet", _unet(DIM, attention_head_dim=8, in_channels=8), "diffusion_pytorch_model")
+    stored = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+    _json(folder / "model_index.json", stored | {"_class_name": "StableDiffusionInstructPix2PixPipeline"})
+    for path in folder.rglob("*.fp16.safetensors"):
+        full = path.with_name(path.name.replace(".fp16", ""))
+        save_file({k: v.float() for k, v in load_file(path).items()}, full, metadata={"format": "pt"})
+        path.unlink()
+
+
 def stable_diffusion_xl(folder: Path) -> None:
     """SDXL-Turbo: two text encoders, and the U-Net's conditioning on the phrase and the picture's size."""
     torch.manual_seed(1)
