@@ -43,9 +43,9 @@ def edit(
 ) -> Iterator[Step]:
     r"""picture (1, 3, S, S) in [-1, 1], S = side(model), edited as the instruction says.
 
-    Both conditions guide (equation 3):
-    \tilde e = e(\varnothing, \varnothing) + s_I (e(c_I, \varnothing) - e(\varnothing, \varnothing)) + s_T (e(c_I, c_T) - e(c_I, \varnothing)). x_t and x0 of a Step are latents; the last adds what
-    `model.finish` makes. Raises Refusal for what is out of range.
+    Both conditions guide (equation 3): \tilde e = e(\varnothing, \varnothing)
+    + s_I (e(c_I, \varnothing) - e(\varnothing, \varnothing)) + s_T (e(c_I, c_T) - e(c_I, \varnothing)).
+    x_t and x0 of a Step are latents; the last adds what `model.finish` makes. Raises Refusal for what is out of range.
     """
     in_range("image_scale", image_scale, 1, 5)
     in_range("text_scale", text_scale, 1, 20)
