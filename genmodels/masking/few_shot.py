@@ -19,12 +19,13 @@ from genmodels.data import cifar10
 from genmodels.masking import fcmae, mae
 from genmodels.masking.fcmae import ConvMaskedAutoencoder
 from genmodels.masking.mae import MaskedAutoencoder
-from genmodels.masking.probe import Probe, features
+from genmodels.masking.probe import Probe, features, pooled
 from genmodels.masking.train import CONFIG, FCMAE, MAE, augmented
 
 ALL = 5000  # labels per class in the whole training set
 STEPS = {1: 40, 5: 60, 10: 100, 50: 150, 100: 200, ALL: 400}  # of training with gradients, by labels per class
-BATCH, RATE = 32, {"finetune": 5e-4, "scratch": 1e-3}
+BATCH, RATE = 32, {"finetune": 1e-4, "scratch": 1e-3}
+UNLABELLED = 2000  # pictures whose codes standardise a head that is fine-tuned
 PROBED = {1: 5, 5: 5, 10: 5, 50: 5, 100: 5, ALL: 1}  # draws of the labels
 TUNED = {1: 2, 5: 2, 10: 2, 50: 2, 100: 1, ALL: 1}
 METHODS = ("probe", "finetune", "scratch", "random")
@@ -33,21 +34,27 @@ Model = MaskedAutoencoder | ConvMaskedAutoencoder
 
 
 class Classifier(nn.Module):
-    """An encoder, all of it trained, and a linear head on the mean of its codes."""
+    """An encoder, all of it trained, and a linear head on the codes that the probe sees.
 
-    def __init__(self, model: Model, classes: int = 10) -> None:
+    probe: what the head begins as, None for zeros (Kumar et al. 2022, arXiv:2202.10054: fine-tuning from a probe's head
+    keeps the features that it was fitted to).
+    """
+
+    def __init__(self, model: Model, classes: int = 10, probe: Probe | None = None) -> None:
         super().__init__()
         self.model = model
-        nothing = torch.zeros(1, model.side**2, dtype=torch.bool)
-        self.register_buffer("nothing", nothing, persistent=False)
         with torch.no_grad():
-            width = model.encode(torch.zeros(1, 3, model.size, model.size), nothing).shape[-1]
+            width = pooled(model, torch.zeros(1, 3, model.size, model.size)).shape[-1]
         self.head = nn.Linear(width, classes)
         nn.init.zeros_(self.head.weight)
+        if probe is not None:
+            with torch.no_grad():
+                for own, found in zip((self.head.weight, self.head.bias), probe.layer(), strict=True):
+                    own.copy_(found)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(B, 3, S, S) in [-1, 1] -> (B, classes), logits."""
-        return self.head(self.model.encode(pictures, self.nothing.expand(len(pictures), -1)).mean(1))
+        return self.head(pooled(self.model, pictures))
 
 
 def drawn(labels: np.ndarray, count: int, seed: int | None = None) -> np.ndarray:
@@ -56,11 +63,19 @@ def drawn(labels: np.ndarray, count: int, seed: int | None = None) -> np.ndarray
     return np.concatenate([order[labels[order] == c][:count] for c in np.unique(labels)])
 
 
-def tune(model: Model, images: np.ndarray, labels: np.ndarray, steps: int, lr: float, seed: int) -> Classifier:
+def tune(
+    model: Model,
+    images: np.ndarray,
+    labels: np.ndarray,
+    steps: int,
+    lr: float,
+    seed: int,
+    probe: Probe | None = None,
+) -> Classifier:
     """Train encoder and head on uint8 (N, 64, 64, 3) with AdamW, mirrored and shifted; in eval mode."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        classifier = Classifier(model).train()
+        classifier = Classifier(model, probe=probe).train()
     [optimizer] = train.adamw(classifier, lr, 0.05)
     pictures, target = torch.from_numpy(images), torch.from_numpy(labels).long()
     for step in range(steps):
@@ -104,14 +119,21 @@ def probed(model: Model) -> Iterator[tuple[int, float]]:
             yield count, float((probe.probabilities(unknown).argmax(1).numpy() == truth).mean())
 
 
-def tuned(start: Callable[[int], Model], lr: float) -> Iterator[tuple[int, float]]:
-    """Labels per class and accuracy of networks that begin as start(seed), for every draw of the labels."""
+def tuned(start: Callable[[int], Model], lr: float, probes: bool = False) -> Iterator[tuple[int, float]]:
+    """Labels per class and accuracy of networks that begin as start(seed), for every draw of the labels.
+
+    probes: whether the head begins as the probe that is fitted to the same labels.
+    """
     (images, labels), (held, truth) = cifar10.load("train"), cifar10.load("test")
     held, truth = cifar10.enlarged(held[:TESTED]), truth[:TESTED]
+    known = codes(start(0), images[:UNLABELLED]) if probes else None
     for count, draws in TUNED.items():
         for seed in range(draws):
-            pick = drawn(labels, count, seed)
-            classifier = tune(start(seed), cifar10.enlarged(images[pick]), labels[pick], STEPS[count], lr, seed)
+            pick, model, probe = drawn(labels, count, seed), start(seed), None
+            if probes:
+                shown = pick if count < ALL else pick[:: len(pick) // UNLABELLED]
+                probe = Probe.fit(codes(model, images[shown]), torch.from_numpy(labels[shown]).long(), known)
+            classifier = tune(model, cifar10.enlarged(images[pick]), labels[pick], STEPS[count], lr, seed, probe)
             yield count, accuracy(classifier, held, truth)
 
 
@@ -123,7 +145,7 @@ def curve(method: str, id: str) -> Iterator[tuple[int, float]]:
     if method == "random":
         return probed(fresh(0).eval())
     if method == "finetune":
-        return tuned(lambda seed: copy.deepcopy(registry.load(id, "cpu")), RATE[method])
+        return tuned(lambda seed: copy.deepcopy(registry.load(id, "cpu")), RATE[method], probes=True)
     return tuned(fresh, RATE[method])
 
 

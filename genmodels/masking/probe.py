@@ -23,16 +23,18 @@ STRENGTH = 1.5  # inverse of the penalty on weights, D times; near the best at 1
 LEAST = 1e-5  # spread of a code that counts as none
 
 
+def pooled(model: MaskedAutoencoder | ConvMaskedAutoencoder, pictures: Tensor) -> Tensor:
+    """Pictures (N, 3, S, S) in [-1, 1], nothing hidden -> codes (N, 4 * D): means over the four quarters."""
+    nothing = torch.zeros(len(pictures), model.side**2, dtype=torch.bool, device=pictures.device)
+    places = model.stages(pictures, nothing)[-1][:, -(model.side**2) :]  # without a class token
+    plane = places.transpose(1, 2).unflatten(2, (model.side, model.side))
+    return F.adaptive_avg_pool2d(plane, 2).flatten(1)
+
+
 @torch.no_grad()
 def features(model: MaskedAutoencoder | ConvMaskedAutoencoder, pictures: Tensor) -> Tensor:
-    """Pictures (N, 3, S, S) in [-1, 1], nothing hidden -> codes (N, 4 * D): means over the four quarters."""
-    found = []
-    for part in pictures.split(BATCH):
-        nothing = torch.zeros(len(part), model.side**2, dtype=torch.bool, device=part.device)
-        places = model.stages(part, nothing)[-1][:, -(model.side**2) :]  # without a class token
-        plane = places.transpose(1, 2).unflatten(2, (model.side, model.side))
-        found.append(F.adaptive_avg_pool2d(plane, 2).flatten(1))
-    return torch.cat(found)
+    """`pooled` of many pictures, without gradients."""
+    return torch.cat([pooled(model, part) for part in pictures.split(BATCH)])
 
 
 class Probe:
@@ -57,6 +59,14 @@ class Probe:
             warnings.simplefilter("ignore", ConvergenceWarning)
             regression.fit(((codes - mean) / spread).numpy(), labels.numpy())
         return cls(mean, spread, regression)
+
+    def layer(self) -> tuple[Tensor, Tensor]:
+        """The same decision as a linear layer on codes as they are: weight (classes, D), bias (classes,)."""
+        weight, bias = (torch.from_numpy(part).float() for part in (self.regression.coef_, self.regression.intercept_))
+        if len(weight) == 1:  # of two classes scikit-learn keeps the second one's
+            weight, bias = torch.cat([torch.zeros_like(weight), weight]), torch.cat([torch.zeros_like(bias), bias])
+        weight = weight / self.spread
+        return weight, bias - weight @ self.mean
 
     def probabilities(self, codes: Tensor) -> Tensor:
         """codes (N, D) -> (N, classes), rows sum to 1."""

@@ -102,6 +102,28 @@ def test_tuning_learns_and_starts_equal_for_a_seed(model):
     assert few_shot.accuracy(trained, large, labels) > 0.15
 
 
+@pytest.mark.parametrize("classes", [2, 5])
+def test_the_probe_as_a_layer_decides_the_same(classes):
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(classes).repeat_interleave(8)
+    codes = torch.randn(len(labels), 6, generator=generator) * 3 + labels[:, None]
+    probe = Probe.fit(codes, labels)
+    weight, bias = probe.layer()
+    assert weight.shape == (classes, 6)
+    probabilities = (codes @ weight.T + bias).softmax(1)
+    torch.testing.assert_close(probabilities, probe.probabilities(codes).float(), atol=1e-4, rtol=1e-3)
+
+
+def test_fine_tuning_begins_as_the_probe(model):
+    images, labels = colours(4)
+    large = cifar10.enlarged(images)
+    known = few_shot.codes(model, images)
+    probe = Probe.fit(known, torch.from_numpy(labels).long())
+    classifier = few_shot.tune(model, large, labels, 0, 1e-3, 0, probe)
+    right = (probe.probabilities(known).argmax(1).numpy() == labels).mean()
+    assert few_shot.accuracy(classifier, large, labels) == pytest.approx(right) and right > 0.2
+
+
 def test_curves_count_draws_and_summaries_name_them(model, data, monkeypatch):
     monkeypatch.setattr(few_shot, "PROBED", {1: 3, 5: 3, 12: 1})
     monkeypatch.setattr(few_shot, "ALL", 12)
