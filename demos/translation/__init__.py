@@ -11,6 +11,18 @@ from gradio.components import Component
 from demos import _pictures, _shell
 from demos._quick import after, on
 from demos.translation import _cycle, _diffuse, _failures, _few, _losses, _measure, _try, _vary
+from demos.translation._cycle import run_cycle, run_cycle_own, run_cycle_table
+from demos.translation._diffuse import (
+    run_canvas,
+    run_inpaint,
+    run_own_picture,
+    run_published,
+    run_sdedit,
+    run_strengths,
+)
+from demos.translation._failures import run_failures
+from demos.translation._few import run_few, run_few_curve, run_few_own
+from demos.translation._losses import run_losses, run_losses_table
 from demos.translation._measure import run_answer, run_tables
 from demos.translation._text import TEXT
 from demos.translation._try import run_outline, run_paint, snippet
@@ -23,9 +35,24 @@ __all__ = [
     "TEXT",
     "build",
     "run_answer",
+    "run_canvas",
+    "run_cycle",
+    "run_cycle_own",
+    "run_cycle_table",
+    "run_failures",
+    "run_few",
+    "run_few_curve",
+    "run_few_own",
     "run_inject",
+    "run_inpaint",
+    "run_losses",
+    "run_losses_table",
     "run_outline",
+    "run_own_picture",
     "run_paint",
+    "run_published",
+    "run_sdedit",
+    "run_strengths",
     "run_tables",
     "run_vary",
 ]

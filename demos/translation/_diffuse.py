@@ -1,13 +1,213 @@
-"""diffuse."""
+"""*Diffusion's way*: SDEdit and inpainting on our text-to-image model, with no translator at all."""
 
 from __future__ import annotations
 
+import json
+import re
+import time
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
 from gradio.components import Component
 
-from demos import _shell
-from demos.translation._views import Refresh
+from demos import _i18n, _pictures, _shell
+from demos._quick import on
+from demos.translation import _gallery, _try, _views
+from demos.translation._views import Refresh, figure, text
+from genmodels import registry
+from genmodels.errors import Refusal, in_range
+from genmodels.step import Step
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MODEL = "emoji-diffusion"
+SOURCES = ("painted", "outline", "own")
+ROW = (0.2, 0.4, 0.6, 0.8)  # strengths side by side
+STEPS, SHOWN = 20, 6  # of the sampler, of those shown
+LONGEST = 200  # characters of a prompt
+CANVAS = (
+    '<figure class="tr-inpaint"><canvas width="384" height="384" tabindex="0" role="application"></canvas>'
+    '<figcaption></figcaption></figure><button type="button" class="tr-clear"></button>'
+)
+PUBLISHED = ("stable-diffusion-1-5", "sd-turbo", "sdxl-turbo", "instruct-pix2pix")
+Result = Iterator[tuple[Step, str]]
+
+
+def run_sdedit(
+    lang: str, own: object, outline: object, source: object, prompt: object, strength: object, seed: object
+) -> Result:
+    """Noise a picture up to `strength` (0 to 1) of the way, and denoise it towards the prompt.
+
+    own: the visitor's picture or None; source: one of SOURCES. Yields (Step, HTML).
+    """
+    x, words = chosen(own, outline, source), _prompt(prompt)
+    model, steps = registry.load(MODEL), []
+    for step in _edited(x, words, in_range("strength", strength, 0, 1), seed):
+        steps.append(step)
+        if step.i < step.n:
+            yield step, gr.skip()
+    yield steps[-1], _strip(lang, model, x, steps)
+
+
+def run_strengths(
+    lang: str, own: object, outline: object, source: object, prompt: object, strength: object, seed: object
+) -> Result:
+    """The same from the same noise at each strength of ROW. Yields (Step, HTML)."""
+    from genmodels.translation import sdedit
+
+    x, words = chosen(own, outline, source), _prompt(prompt)
+    model = registry.load(MODEL)
+    figures = [figure(lang, x, text(lang, "diffuse.alt.input"), text(lang, "diffuse.mine"))]
+    for i, one in enumerate(ROW):
+        for step in _edited(x, words, one, seed):
+            yield Step(i * STEPS + step.i * STEPS // step.n, len(ROW) * STEPS), gr.skip()
+        made = sdedit.paste(model, x, step)
+        said = text(lang, "diffuse.strength_is", value=one)
+        figures.append(figure(lang, made, said, said, made=True))
+        yield Step((i + 1) * STEPS, len(ROW) * STEPS), _views.row(figures)
+
+
+def run_inpaint(
+    lang: str, own: object, outline: object, source: object, prompt: object, mask: object, seed: object
+) -> Result:
+    """Paint what the brush covered anew, for a prompt; every other pixel stays exactly. mask: 64 x 64 bits in hex.
+
+    Yields (Step, HTML).
+    """
+    from genmodels.translation import sdedit
+
+    x, keep = chosen(own, outline, source), kept(mask)
+    model = registry.load(MODEL)
+    for step in _edited(x, _prompt(prompt), 1.0, seed, keep):
+        if step.i < step.n:
+            yield step, gr.skip()
+    made = sdedit.paste(model, x, step, keep)
+    covered = x.clone()
+    covered[~keep.expand_as(x).bool()] = 0.0
+    names = {"covered": covered, "painted": made}
+    shown = [figure(lang, x, text(lang, "diffuse.alt.input"), text(lang, "diffuse.mine"))]
+    shown += [
+        figure(lang, part, text(lang, f"diffuse.{name}"), text(lang, f"diffuse.{name}"), made=name == "painted")
+        for name, part in names.items()
+    ]
+    yield step, _views.row(shown)
+
+
+def run_canvas(lang: str, own: object, outline: object, source: object) -> str:
+    """The brush's canvas: the picture that is painted over."""
+    words = {key: text(lang, f"diffuse.canvas.{key}") for key in ("canvas", "clear", "hint")}
+    picture = _pictures.uri(chosen(own, outline, source))
+    return json.dumps({"answer": time.monotonic_ns(), "picture": picture, "says": words})
+
+
+def run_own_picture(lang: str, data: object, outline: object) -> tuple[Any, str, str, str]:
+    """The visitor's file as the picture -> it, the shelf's value, the source, the canvas's value."""
+    own = _gallery.own(data)
+    shelf = _gallery.value([(_gallery.OWN, text(lang, "cycle.own"), _views.uri(own))], _gallery.OWN)
+    return own, shelf, "own", run_canvas(lang, own, outline, "own")
+
+
+def run_published(lang: str) -> str:
+    """HTML: the published models that go the same way, each with the reason where this machine cannot run it."""
+    rows = []
+    for id in PUBLISHED:
+        reason = registry.unavailable(registry.card(id))
+        said = _i18n.explain(lang, reason) if reason else text(lang, "diffuse.ready")
+        rows.append(f"<li><b>{escape(text(lang, f'diffuse.model.{id}'))}</b> {escape(said)}</li>")
+    return f'{_views.says(text(lang, "diffuse.published"))}<ul class="tr-published">{"".join(rows)}</ul>'
+
+
+def chosen(own: object, outline: object, source: object) -> Tensor:
+    """The picture that diffusion begins from: (1, 3, 64, 64). Raises Refusal: choice, sketch, no_photo."""
+    kind = _views.one_of("source", source, SOURCES)
+    if kind == "own":
+        if own is None:
+            raise Refusal("no_photo", "no picture of the visitor's own is here")
+        return own
+    drawn = _try.seen("outline", outline)
+    if kind == "outline":
+        return drawn.expand(-1, 3, -1, -1).contiguous()
+    return _try.painted(_views.load(_try.MODELS["outline"]), drawn).clone()
+
+
+def kept(mask: object) -> Tensor:
+    """(1, 1, 64, 64), 1 where a pixel stays. Raises Refusal("mask") for what no brush made, and for nothing covered."""
+    import torch
+
+    if not isinstance(mask, str) or not re.fullmatch("[0-9a-f]{1024}", mask):
+        raise Refusal("mask", "cover a part of the picture with the brush first")
+    bits = torch.tensor([bit == "0" for bit in f"{int(mask, 16):04096b}"])
+    return bits.view(1, 1, 64, 64).float()
 
 
 def build(ctx: _shell.Context, outline: Component) -> list[Refresh]:
-    """Lay the part out and wire it; returns what is to be shown anew after each stroke."""
-    return []
+    """Lay the part out and wire it."""
+    gr.Markdown(ctx.t("diffuse.intro"), latex_delimiters=_shell.LATEX)
+    own, sent, mask = _gallery.kept(), gr.Textbox(visible="hidden"), gr.Textbox(visible="hidden")
+    with gr.Row():
+        choices = [(ctx.t(f"diffuse.source.{one}"), one) for one in SOURCES]
+        source = gr.Radio(choices, value="painted", label=ctx.t("diffuse.source"))
+        prompt = ctx.control("prompt", gr.Textbox("", label=ctx.t("diffuse.prompt"), max_length=LONGEST))
+    with gr.Row():
+        strength = ctx.control("strength", gr.Slider(0, 1, 0.6, step=0.05, label=ctx.t("diffuse.strength")))
+        seed = ctx.control(
+            "noise", gr.Number(7, precision=0, minimum=0, maximum=_shell.SEED_MAX, label=ctx.shell("seed"))
+        )
+    shelf = _gallery.shelf("diffuse")
+    values = [own, outline, source, prompt, strength, seed]
+    for name, run in (("edit", run_sdedit), ("row", run_strengths)):
+        _heavy(ctx, name, run, values)
+    gr.Markdown(ctx.t("diffuse.inpaint"))
+    script = (Path(__file__).parent / "inpaint.js").read_text(encoding="utf-8")
+    canvas = gr.HTML(html_template=CANVAS, js_on_load=script, elem_id="tr-canvas", padding=False)
+    start = _heavy(ctx, "paint", run_inpaint, [own, outline, source, prompt, mask, seed])
+    start.click(None, None, mask, js="() => genlabInpaint.mask()")
+    published = gr.HTML(elem_id="tr-published")
+    on(ctx, [source.input], run_canvas, [own, outline, source], [canvas], 0)
+    on(ctx, [shelf.upload], run_own_picture, [sent, outline], [own, shelf, source, canvas], 1, _gallery.sent("diffuse"))
+    ctx.on_show(run_published, [], [published])
+    return [(run_canvas, [own, outline, source], [canvas])]
+
+
+def _heavy(ctx: _shell.Context, name: str, run: Any, inputs: list[Component]) -> gr.Button:
+    with gr.Row(elem_classes="gl-actions"):
+        start = gr.Button(ctx.t(f"diffuse.{name}.start"), variant="primary", size="md", elem_id=f"tr-start-{name}")
+        stop = gr.Button(ctx.shell("stop"), size="md")
+    status, made = gr.HTML(min_height=24), gr.HTML(elem_id=f"tr-diffuse-{name}")
+    ctx.run(start, stop, run, inputs, [made], status)
+    return start
+
+
+def _prompt(prompt: object) -> str:
+    if not isinstance(prompt, str) or len(prompt) > LONGEST:
+        raise Refusal("choice", "the prompt is a short text", name="prompt", value=str(prompt)[:40])
+    return prompt
+
+
+def _edited(x: Tensor, prompt: str, strength: float, seed: object, keep: Tensor | None = None) -> Iterator[Step]:
+    from genmodels.translation import sdedit
+
+    noise = int(in_range("seed", seed, 0, _shell.SEED_MAX))
+    model = registry.load(MODEL)
+    yield from sdedit.sdedit(model, x, prompt, strength=strength, keep=keep, seed=noise, steps=STEPS)
+
+
+def _strip(lang: str, model: Any, x: Tensor, steps: list[Step]) -> str:
+    """HTML: the picture, its noised start, what the model believes in at some of the steps, the result."""
+    from genmodels.text_to_image import pipeline
+    from genmodels.translation import sdedit
+
+    middle = steps[:-1][:: max(1, len(steps[:-1]) // SHOWN)][:SHOWN]
+    shown = [figure(lang, x, text(lang, "diffuse.alt.input"), text(lang, "diffuse.mine"))]
+    start = pipeline.decode(model, steps[-1].info["start"])
+    shown.append(figure(lang, start, text(lang, "diffuse.alt.start"), text(lang, "diffuse.start")))
+    for step in middle:
+        said = text(lang, "diffuse.step", i=step.i, n=step.n)
+        shown.append(figure(lang, pipeline.decode(model, step.x0), said, said, made=True))
+    result = sdedit.paste(model, x, steps[-1])
+    shown.append(figure(lang, result, text(lang, "diffuse.result"), text(lang, "diffuse.result"), made=True))
+    return f"{_views.row(shown)}{_views.says(text(lang, 'diffuse.size'), 'tr-small')}"

@@ -1,13 +1,129 @@
-"""failures."""
+"""*When it fails*: four ways to go wrong, computed now by the shipped models, each with its cause."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import gradio as gr
 from gradio.components import Component
 
 from demos import _shell
-from demos.translation._views import Refresh
+from demos.translation import _examples, _gallery, _views
+from demos.translation._views import Refresh, figure, text
+from genmodels.translation.sketch import DIGITS
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+DRAWS = 4
+NOISE = 0.05  # standard deviation, of a range of 2
+SUBJECT = "1f980"  # the crab, held out of CycleGAN's training
+TAUGHT = "cyclegan-styles"
+
+
+def run_failures(lang: str) -> str:
+    """HTML of the four cases, each with its figures and its cause."""
+    return f'<div class="tr-failures">{collapse(lang)}{ghosts(lang)}{hidden(lang)}{far(lang)}</div>'
+
+
+def collapse(lang: str) -> str:
+    """pix2pix's dropout noise beside BicycleGAN's code: answers to one outline, and how far apart they are."""
+    import torch
+
+    from genmodels.translation import sketch
+    from genmodels.translation.bicyclegan import draw_codes
+
+    x = sketch.outline(_examples.OUTLINES["apple"])
+    one, many = _views.load("pix2pix-outline"), _views.load("bicycle-outline")
+    with torch.inference_mode():
+        same = torch.cat([one(x, generator=torch.Generator().manual_seed(i)) for i in range(DRAWS)])
+        varied = many(x.expand(DRAWS, -1, -1, -1), draw_codes(DRAWS, many.codes, 7))
+    found = {"noise": apart(same), "code": apart(varied)}
+    shown = [_made(lang, part, "collapse.noise") for part in same] + [_made(lang, p, "collapse.code") for p in varied]
+    return _case(lang, "collapse", shown, **found)
+
+
+def ghosts(lang: str) -> str:
+    """What the game alone paints where nothing was drawn, beside both losses."""
+    import torch
+
+    from genmodels.translation import sketch
+
+    variants = _views.load("pix2pix-ablation").variants
+    empty, dot = sketch.outline(""), sketch.outline(scribble(3))
+    shown, found = [], {}
+    with torch.inference_mode():
+        for name in ("cgan", "patch-70"):
+            blank = variants[name](empty)
+            found[name.replace("-70", "")] = 100 * float((blank.amin(1) < 0.8).float().mean())
+            shown += [
+                _made(lang, blank, f"ghosts.{name}.empty"),
+                _made(lang, variants[name](dot), f"ghosts.{name}.dot"),
+            ]
+    return _case(lang, "ghosts", shown, **found)
+
+
+def hidden(lang: str) -> str:
+    """A translation that changes little, and a way back that lives on what the eye does not see."""
+    import torch
+
+    model, x = _views.load(TAUGHT), _gallery.example("twemoji", SUBJECT)
+    noise = NOISE * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        there = model(x)
+        back, disturbed = model(there, True), model(there + noise, True)
+    found = {
+        "changed": 50 * float((there - x).abs().mean()),
+        "clean": 50 * float((back - x).abs().mean()),
+        "noisy": 50 * float((disturbed - x).abs().mean()),
+    }
+    pictures = {"input": x, "there": there, "again": back, "noisy": disturbed}
+    shown = [_made(lang, part, f"hidden.{name}", made=name != "input") for name, part in pictures.items()]
+    return _case(lang, "hidden", shown, **found)
+
+
+def far(lang: str) -> str:
+    """A drawing near to the training set, and one far from it."""
+    import torch
+
+    from genmodels.translation import sketch
+
+    model, shown = _views.load("pix2pix-outline"), []
+    for name, drawing in (("near", _examples.OUTLINES["cat"]), ("far", scribble(40))):
+        x = sketch.outline(drawing)
+        with torch.inference_mode():
+            shown += [_made(lang, x, f"far.{name}", made=False), _made(lang, model(x), f"far.{name}.painted")]
+    return _case(lang, "far", shown)
+
+
+def apart(pictures: Tensor) -> float:
+    """Mean difference of two of the pictures (N, 3, H, W), in percent of the range."""
+    import torch
+
+    pairs = [(a - b).abs().mean() for i, a in enumerate(pictures) for b in pictures[:i]]
+    return 50 * float(torch.stack(pairs).mean())
+
+
+def scribble(strokes: int) -> str:
+    """Lines from edge to edge, the same every time."""
+    numbers = [(37 * i * i + 11 * i) % 64 for i in range(4 * strokes)]
+    return ";".join("p" + "".join(DIGITS[n] for n in numbers[4 * i : 4 * i + 4]) for i in range(strokes))
 
 
 def build(ctx: _shell.Context, outline: Component) -> list[Refresh]:
-    """Lay the part out and wire it; returns what is to be shown anew after each stroke."""
+    """Lay the part out; nothing of it follows the drawing."""
+    gr.Markdown(ctx.t("failures.intro"))
+    cases = gr.HTML(elem_id="tr-failures", min_height=400)
+    ctx.on_show(run_failures, [], [cases])
     return []
+
+
+def _made(lang: str, picture: Tensor, key: str, made: bool = True) -> str:
+    said = text(lang, f"failures.{key}")
+    shown = picture if picture.shape[-3] == 3 else picture.expand(-1, 3, -1, -1)
+    return figure(lang, shown, said, said, made=made)
+
+
+def _case(lang: str, name: str, shown: list[str], **found: float) -> str:
+    title, cause = text(lang, f"failures.{name}"), text(lang, f"failures.{name}.cause", **found)
+    return f"<section><h3>{title}</h3>{_views.row(shown)}{_views.says(cause)}</section>"

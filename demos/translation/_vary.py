@@ -14,7 +14,7 @@ from gradio.components import Component
 
 from demos import _pictures, _shell
 from demos._quick import on
-from demos.translation import _views
+from demos.translation import _gallery, _views
 from demos.translation._views import Refresh, text
 from genmodels.errors import Refusal, in_range
 
@@ -81,8 +81,11 @@ def run_inject(lang: str, picture: object, outline: object, seed: object) -> tup
 
 
 def manners() -> dict[str, Tensor]:
-    """Pictures to take the manner of, by name: (1, 3, 64, 64) in [-1, 1]."""
-    return {}
+    """Pictures to take the manner of, by key: held-out OpenMoji, (1, 3, 64, 64) in [-1, 1]."""
+    from genmodels.translation import examples
+
+    found = examples.load()
+    return dict(zip(found.keys, found.pictures["openmoji"].split(1), strict=True))
 
 
 def code(z: object) -> Tensor:
@@ -131,7 +134,7 @@ def _board(lang: str, answers: Tensor, codes: Tensor, one: Tensor, z: Tensor, ef
         {
             "answer": time.monotonic_ns(),
             "answers": shown,
-            "manners": [{"key": key, "uri": _pictures.uri(x), "name": key} for key, x in manners().items()],
+            "manners": [{"key": key, "uri": uri, "name": name} for key, name, uri in _gallery.items(lang, "openmoji")],
             "picture": _pictures.uri(one),
             "z": z[0].tolist(),
             "axes": axes,
