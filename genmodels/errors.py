@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 
 class Refusal(ValueError):
     """Input or a state of the machine that cannot be served.
@@ -30,4 +32,11 @@ def in_range(name: str, value: float, low: float, high: float) -> float:
             low=low,
             high=high,
         )
+    return value
+
+
+def one_of(name: str, value: object, choices: Collection[str]) -> str:
+    """The value, if it is one of the choices. Raises Refusal("choice") otherwise."""
+    if not isinstance(value, str) or value not in choices:
+        raise Refusal("choice", f"{name} is {value!r}, not one of {list(choices)}", name=name, value=str(value)[:40])
     return value

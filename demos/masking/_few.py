@@ -13,7 +13,7 @@ from demos.masking import _views
 from demos.masking._plotting import NamedPlot
 from demos.masking._views import cell, says, text
 from genmodels import registry
-from genmodels.errors import in_range
+from genmodels.errors import in_range, one_of
 from genmodels.step import Step
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def run_probe(lang: str, model: object, count: object, seed: object) -> Iterator
 
     from genmodels.masking.probe import Probe
 
-    _views.one_of("model", model, [card.id for card in encoders()])
+    one_of("model", model, [card.id for card in encoders()])
     count = int(in_range("count", count, *EACH))
     seed = int(in_range("seed", seed, 0, _shell.SEED_MAX))
     known, labels, held, truth = registry.load(CODES, "cpu").of(model)

@@ -16,7 +16,7 @@ from demos._quick import on
 from demos.masking import _few, _photos, _views
 from demos.masking._views import says, text
 from genmodels import images, registry
-from genmodels.errors import Refusal, in_range
+from genmodels.errors import Refusal, in_range, one_of
 from genmodels.step import Step
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def run_learn(lang: str, kept: object, model: object, *names: object) -> Iterato
 
     from genmodels.masking.probe import Probe, features
 
-    _views.one_of("model", model, [card.id for card in _few.encoders()])
+    one_of("model", model, [card.id for card in _few.encoders()])
     found = kept if isinstance(kept, Collection) else Collection()
     filled = tuple(i for i, shelf in enumerate(found.pictures) if shelf)
     if len(filled) < 2:

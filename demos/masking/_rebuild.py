@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from demos import _pictures, _shell
 from demos.masking import _photos, _views
 from demos.masking._views import text
-from genmodels.errors import Refusal, in_range
+from genmodels.errors import Refusal, in_range, one_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,9 +54,9 @@ class Asked:
         return cls(
             _photos.chosen(photo, own),
             _photos.Crop.read(crop),
-            _views.one_of("model", model, [card.id for card in _views.cards("reconstruct")]),
+            one_of("model", model, [card.id for card in _views.cards("reconstruct")]),
             in_range("ratio", ratio, *RATIOS),
-            _views.one_of("strategy", strategy, STRATEGIES),
+            one_of("strategy", strategy, STRATEGIES),
             int(in_range("seed", seed, 0, _shell.SEED_MAX)),
             checked(patches),
         )

@@ -113,10 +113,3 @@ def legend(items: Sequence[tuple[str, str]]) -> str:
         f'<span><i style="background:var(--gl-{color})"></i>{escape(label)}</span>' for color, label in items
     )
     return f'<p class="gl-legend mk-legend">{keys}</p>'
-
-
-def one_of(name: str, value: object, choices: Sequence[str]) -> str:
-    """The value, if it is one of the choices. Raises Refusal("choice") otherwise."""
-    if not isinstance(value, str) or value not in choices:
-        raise Refusal("choice", f"{name} is {value!r}, not one of {choices}", name=name, value=str(value)[:40])
-    return value

@@ -12,9 +12,9 @@ import numpy as np
 from demos import _shell
 from demos._i18n import fill
 from demos.nerf import _viewer
-from demos.nerf._views import SCENES, model, one_of, small, text
+from demos.nerf._views import SCENES, model, small, text
 from genmodels import weights
-from genmodels.errors import Refusal
+from genmodels.errors import Refusal, one_of
 from genmodels.step import Step
 
 FRAME = 200  # pixels of the frame that is timed

@@ -14,8 +14,8 @@ import numpy as np
 from demos import _shell
 from demos._plots import Plot
 from demos.nerf import _viewer
-from demos.nerf._views import SCENES, figure, one_of, small, text
-from genmodels.errors import Refusal, in_range
+from demos.nerf._views import SCENES, figure, small, text
+from genmodels.errors import Refusal, in_range, one_of
 from genmodels.step import Step
 
 if TYPE_CHECKING:

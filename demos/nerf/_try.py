@@ -15,7 +15,8 @@ import numpy as np
 
 from demos import _shell
 from demos.nerf import _viewer
-from demos.nerf._views import SCENES, Camera, model, one_of, small, text, uri
+from demos.nerf._views import SCENES, Camera, model, small, text, uri
+from genmodels.errors import one_of
 from genmodels.step import Step
 
 RENDERERS = ("browser", "cpu")

@@ -14,7 +14,7 @@ from demos._i18n import fill
 from demos.nerf import _viewer
 from demos.nerf._text import TEXT
 from genmodels import registry
-from genmodels.errors import Refusal, in_range
+from genmodels.errors import in_range, one_of
 
 if TYPE_CHECKING:
     from genmodels.nerf.scene import Scene
@@ -51,13 +51,6 @@ class Camera:
     def place(self) -> tuple[float, float, float]:
         """azimuth, elevation, distance."""
         return self.azimuth, self.elevation, self.distance
-
-
-def one_of(name: str, value: object, choices: tuple[str, ...]) -> str:
-    """The value, if it is one of the choices. Raises Refusal("choice") otherwise."""
-    if value not in choices:
-        raise Refusal("choice", f"{name} is {value!r}, not one of {choices}", name=name, value=str(value)[:40])
-    return value
 
 
 def model(scene: str, kind: str) -> Any:

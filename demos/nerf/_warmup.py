@@ -11,7 +11,8 @@ import numpy as np
 
 from demos import _shell
 from demos._plots import Plot
-from demos.nerf._views import SCENES, figure, one_of, small, text
+from demos.nerf._views import SCENES, figure, small, text
+from genmodels.errors import one_of
 from genmodels.step import Step
 
 COLORS = {"none": "unknown", "positional": "known", "gaussian": "c2"}

@@ -17,7 +17,7 @@ from demos._i18n import fill
 from demos.open_set import _views
 from demos.open_set._text import TEXT
 from genmodels import images, registry
-from genmodels.errors import Refusal, in_range
+from genmodels.errors import Refusal, in_range, one_of
 from genmodels.step import Step
 
 __all__ = ["ID", "ORDER", "TEXT", "build", "run_measure"]
@@ -43,8 +43,7 @@ def run_judge(lang: str, drawing: str, method: str, other: str, kept: float, aga
     digits that the threshold keeps, 80 to 99.9; against: one of SETS. -> HTML of the verdicts, and of the plots.
     """
     for name, value, choices in (("method", method, METHODS), ("compare", other, METHODS), ("against", against, SETS)):
-        if value not in choices:
-            raise Refusal("choice", f"{name} is {value!r}, not one of {choices}", name=name, value=str(value)[:40])
+        one_of(name, value, choices)
     fraction = in_range("kept", kept, 80, 99.9) / 100
     pixels = images.from_canvas(drawing or BLANK).numpy()
     if not pixels.any():

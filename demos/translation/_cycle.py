@@ -12,7 +12,7 @@ from demos import _shell
 from demos._quick import on
 from demos.translation import _gallery, _views
 from demos.translation._views import NONE, Refresh, card, figure, text
-from genmodels.errors import Refusal
+from genmodels.errors import Refusal, one_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,8 +32,8 @@ def run_cycle(lang: str, own: object, key: object, model: object, direction: obj
     own: the visitor's picture (1, 3, 64, 64) or None; key: a shipped subject, or "own"; model: one of MODELS;
     direction: "there" or "back". -> the shelf's value, HTML of what was made, the key.
     """
-    id = _views.one_of("model", model, MODELS)
-    way = _views.one_of("direction", direction, DIRECTIONS)
+    id = one_of("model", model, MODELS)
+    way = one_of("direction", direction, DIRECTIONS)
     photographs = id == "cyclegan-fruit"
     shown = [] if photographs else _gallery.items(lang, STYLES[way][0])
     if own is not None:
@@ -105,7 +105,7 @@ def checked(key: str) -> str:
     """A link's subject. Raises Refusal("choice") for one that does not ship, the visitor's own among them."""
     from genmodels.translation import examples
 
-    return _views.one_of("cycle", key, examples.load().keys)
+    return one_of("cycle", key, examples.load().keys)
 
 
 def _made(lang: str, id: str, way: str, x: Tensor, truth: Tensor | None) -> str:

@@ -18,7 +18,7 @@ from demos._quick import on
 from demos.translation import _gallery, _try, _views
 from demos.translation._views import Refresh, figure, text
 from genmodels import registry
-from genmodels.errors import Refusal, in_range
+from genmodels.errors import Refusal, in_range, one_of
 from genmodels.step import Step
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def run_published(lang: str) -> str:
 
 def chosen(own: object, outline: object, source: object) -> Tensor:
     """The picture that diffusion begins from: (1, 3, 64, 64). Raises Refusal: choice, sketch, no_photo."""
-    kind = _views.one_of("source", source, SOURCES)
+    kind = one_of("source", source, SOURCES)
     if kind == "own":
         if own is None:
             raise Refusal("no_photo", "no picture of the visitor's own is here")
@@ -164,8 +164,8 @@ def build(ctx: _shell.Context, outline: Component) -> list[Refresh]:
     gr.Markdown(ctx.t("diffuse.inpaint"))
     script = (Path(__file__).parent / "inpaint.js").read_text(encoding="utf-8")
     canvas = gr.HTML(html_template=CANVAS, js_on_load=script, elem_id="tr-canvas", padding=False)
-    start = _heavy(ctx, "paint", run_inpaint, [own, outline, source, prompt, mask, seed])
-    start.click(None, None, mask, js="() => genlabInpaint.mask()")
+    canvas.input(None, None, mask, js="() => genlabInpaint.mask()")
+    _heavy(ctx, "paint", run_inpaint, [own, outline, source, prompt, mask, seed])
     published = gr.HTML(elem_id="tr-published")
     on(ctx, [source.input], run_canvas, [own, outline, source], [canvas], 0)
     on(ctx, [shelf.upload], run_own_picture, [sent, outline], [own, shelf, source, canvas], 1, _gallery.sent("diffuse"))
@@ -173,13 +173,12 @@ def build(ctx: _shell.Context, outline: Component) -> list[Refresh]:
     return [(run_canvas, [own, outline, source], [canvas])]
 
 
-def _heavy(ctx: _shell.Context, name: str, run: Any, inputs: list[Component]) -> gr.Button:
+def _heavy(ctx: _shell.Context, name: str, run: Any, inputs: list[Component]) -> None:
     with gr.Row(elem_classes="gl-actions"):
         start = gr.Button(ctx.t(f"diffuse.{name}.start"), variant="primary", size="md", elem_id=f"tr-start-{name}")
         stop = gr.Button(ctx.shell("stop"), size="md")
     status, made = gr.HTML(min_height=24), gr.HTML(elem_id=f"tr-diffuse-{name}")
     ctx.run(start, stop, run, inputs, [made], status)
-    return start
 
 
 def _prompt(prompt: object) -> str:
@@ -201,7 +200,8 @@ def _strip(lang: str, model: Any, x: Tensor, steps: list[Step]) -> str:
     from genmodels.text_to_image import pipeline
     from genmodels.translation import sdedit
 
-    middle = steps[:-1][:: max(1, len(steps[:-1]) // SHOWN)][:SHOWN]
+    count = min(SHOWN, len(steps) - 1)
+    middle = [steps[i * (len(steps) - 1) // count] for i in range(count)]
     shown = [figure(lang, x, text(lang, "diffuse.alt.input"), text(lang, "diffuse.mine"))]
     start = pipeline.decode(model, steps[-1].info["start"])
     shown.append(figure(lang, start, text(lang, "diffuse.alt.start"), text(lang, "diffuse.start")))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from demos import _pictures
+from genmodels.errors import one_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,11 +67,10 @@ def thumbnail(style: str, key: str) -> str:
 
 def example(style: str, key: str) -> Tensor:
     """A shipped example in a style: (1, 3, 64, 64) in [-1, 1]. Raises Refusal("choice") for an unknown subject."""
-    from demos.translation import _views
     from genmodels.translation import examples
 
     found = examples.load()
-    at = found.keys.index(_views.one_of("example", key, found.keys))
+    at = found.keys.index(one_of("example", key, found.keys))
     return found.pictures[style][at : at + 1]
 
 

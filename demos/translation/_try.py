@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from demos import _pictures, _shell
 from demos.translation import _examples, _views
 from demos.translation._views import text
+from genmodels.errors import one_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,7 +28,7 @@ def run_paint(lang: str, task: object, outline: object, facade: object) -> tuple
 
     -> the easel's value, HTML of the caption, and both drawings.
     """
-    kind = _views.one_of("task", task, TASKS)
+    kind = one_of("task", task, TASKS)
     drawing = outline if kind == "outline" else facade
     given = seen(kind, drawing)
     model = _views.load(MODELS[kind])
@@ -120,7 +121,7 @@ def checked(kind: str, drawing: str) -> str:
 
 def snippet(task: object, outline: object, facade: object) -> str:
     """A short program that paints the same drawing."""
-    kind = _views.one_of("task", task, TASKS)
+    kind = one_of("task", task, TASKS)
     drawing = outline if kind == "outline" else facade
     make = "outline" if kind == "outline" else "labels"
     return f'''import torch

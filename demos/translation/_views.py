@@ -56,10 +56,3 @@ def figure(lang: str, picture: Tensor, alt: str, caption: str = "", made: bool =
 def row(figures: Sequence[str]) -> str:
     """HTML of figures side by side, wrapping where there is no room."""
     return f'<div class="tr-row">{"".join(figures)}</div>'
-
-
-def one_of(name: str, value: object, choices: Sequence[str]) -> str:
-    """The value, if it is one of the choices. Raises Refusal("choice") otherwise."""
-    if not isinstance(value, str) or value not in choices:
-        raise Refusal("choice", f"{name} is {value!r}, not one of {choices}", name=name, value=str(value)[:40])
-    return value

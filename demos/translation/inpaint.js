@@ -1,5 +1,6 @@
-// A brush over a picture: what it covers is painted anew. Value: JSON by `_diffuse.canvas`. In the browser
-// `window.genlabInpaint.mask()` is the covered pixels of 64x64 as hexadecimal text, "" for none.
+// A brush over a picture: what it covers is painted anew. Value: JSON by `_diffuse.run_canvas`. Event: `input` when what
+// is covered changed. In the browser `window.genlabInpaint.mask()` is the covered pixels of 64x64 as hexadecimal text,
+// "" for none.
 const GRID = 64;
 const canvas = element.querySelector("canvas");
 const pen = canvas.getContext("2d");
@@ -56,7 +57,7 @@ canvas.addEventListener("pointermove", (event) => {
   along(held, next);
   held = next;
 });
-for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => { held = null; });
+for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => { held = null; trigger("input"); });
 canvas.addEventListener("keydown", (event) => {
   const moves = { ArrowLeft: [-4, 0], ArrowRight: [4, 0], ArrowUp: [0, -4], ArrowDown: [0, 4] };
   if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -64,12 +65,13 @@ canvas.addEventListener("keydown", (event) => {
   else if (event.key === " ") cover(cursor);
   else return;
   canvas.dataset.keys = "1";
+  if (event.key === " ") trigger("input");
   event.preventDefault();
   event.stopPropagation();
   draw();
 });
 for (const kind of ["focus", "blur"]) canvas.addEventListener(kind, draw);
-clear.addEventListener("click", () => { covered = new Uint8Array(GRID * GRID); draw(); });
+clear.addEventListener("click", () => { covered = new Uint8Array(GRID * GRID); draw(); trigger("input"); });
 
 function show() {
   if (!props.value) return;
