@@ -67,7 +67,7 @@ def painted(paint: Paint) -> dict[str, Any]:
     """Held-out outlines, painted."""
     x, y = held_outlines()
     made = run(paint, x)
-    return against(made, y) | {"frechet": realism(made, y)}
+    return {"pictures": len(x)} | against(made, y) | {"frechet": realism(made, y)}
 
 
 def painted_baselines() -> dict[str, Any]:

@@ -17,7 +17,7 @@ from genmodels.translation.batches import to_float
 from genmodels.translation.bicyclegan import draw_codes
 from genmodels.translation.held_out import run
 
-COUNT, COLUMNS, GAP = 48, 6, 6
+COUNT, WIDE, GAP = 48, 1200, 6  # rows of pictures, pixels across, pixels between
 STYLE, EXAMPLES = "openmoji", 5
 
 
@@ -27,9 +27,8 @@ def _painted(model: nn.Module) -> list[Tensor]:
 
 
 def _varied(model: nn.Module) -> list[Tensor]:
-    """Twelve outlines, four answers to each."""
-    x, y = held_out.held_outlines()
-    x, y = x[: COUNT // 4], y[: COUNT // 4]
+    """Every fourth of the outlines, four answers to each."""
+    x, y = (part[:COUNT:4] for part in held_out.held_outlines())
     codes = draw_codes(4, model.codes, 0)
     answers = [run(lambda part, z=z: model(part, z.expand(len(part), -1)), x) for z in codes]
     return [outline_itself(x), *answers, y]
@@ -88,4 +87,5 @@ def draw(id: str, out: Path) -> None:
         raise ValueError(f"{id} has no sheet; there are sheets of {', '.join(SHEETS)}")
     found = panels(SHEETS[id](registry.load(id, "cpu")))
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(png(grid(found, COLUMNS, GAP), model=id, shows=SAYS[id]))
+    columns = max(1, WIDE // found[0].shape[-1])
+    out.write_bytes(png(grid(found, columns, GAP), model=id, shows=SAYS[id]))

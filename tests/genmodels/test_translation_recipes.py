@@ -144,8 +144,6 @@ def place(data, drawn, monkeypatch, tmp_path):
     monkeypatch.setenv("GENLAB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(weights, "ASSETS", tmp_path / "weights")
     monkeypatch.setattr(registry, "_ENTRIES", dict(registry._ENTRIES))
-    if "pix2pix-outline" not in registry._ENTRIES:
-        cards.register_all()
     monkeypatch.setattr(loop, "precision", lambda device: nullcontext())
     monkeypatch.setattr(loop, "YIELD_SECONDS", -1)
     monkeypatch.setattr(train, "BATCH", {"cpu": 2})
