@@ -16,10 +16,10 @@ from demos.translation._diffuse import (
     run_canvas,
     run_inpaint,
     run_own_picture,
-    run_published,
     run_sdedit,
     run_strengths,
 )
+from demos.translation._editors import run_download, run_published
 from demos.translation._failures import run_failures
 from demos.translation._few import run_few, run_few_curve, run_few_own
 from demos.translation._losses import run_losses, run_losses_table
@@ -40,6 +40,7 @@ __all__ = [
     "run_cycle_own",
     "run_cycle_table",
     "run_failures",
+    "run_download",
     "run_few",
     "run_few_curve",
     "run_few_own",

@@ -6,95 +6,103 @@ import json
 import re
 import time
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from gradio.components import Component
 
-from demos import _i18n, _pictures, _shell
+from demos import _pictures, _shell
 from demos._quick import on
-from demos.translation import _gallery, _try, _views
+from demos.translation import _editors, _gallery, _try, _views
 from demos.translation._views import Refresh, figure, text
-from genmodels import registry
 from genmodels.errors import Refusal, in_range, one_of
 from genmodels.step import Step
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-MODEL = "emoji-diffusion"
 SOURCES = ("painted", "outline", "own")
 ROW = (0.2, 0.4, 0.6, 0.8)  # strengths side by side
-STEPS, SHOWN = 20, 6  # of the sampler, of those shown
+SHOWN = 6  # of the sampler's steps
+OWN_SIZE = 512  # pixels of a visitor's picture's side
 LONGEST = 200  # characters of a prompt
 CANVAS = (
     '<figure class="tr-inpaint"><canvas width="384" height="384" tabindex="0" role="application"></canvas>'
     '<figcaption></figcaption></figure><button type="button" class="tr-clear"></button>'
 )
-PUBLISHED = ("stable-diffusion-1-5", "sd-turbo", "sdxl-turbo", "instruct-pix2pix")
 Result = Iterator[tuple[Step, str]]
 
 
 def run_sdedit(
-    lang: str, own: object, outline: object, source: object, prompt: object, strength: object, seed: object
+    lang: str,
+    model: object,
+    own: object,
+    outline: object,
+    source: object,
+    prompt: object,
+    seed: object,
+    strength: object,
 ) -> Result:
     """Noise a picture up to `strength` (0 to 1) of the way, and denoise it towards the prompt.
 
-    own: the visitor's picture or None; source: one of SOURCES. Yields (Step, HTML).
+    model: an id; own: the visitor's picture or None; source: one of SOURCES. Yields (Step, HTML).
     """
-    x, words = chosen(own, outline, source), _prompt(prompt)
-    model, steps = registry.load(MODEL), []
-    for step in _edited(x, words, in_range("strength", strength, 0, 1), seed):
+    editor, x, words = _asked(model, own, outline, source, prompt)
+    steps = []
+    for step in _editors.edit(model, editor, x, words, in_range("strength", strength, 0, 1), seed):
         steps.append(step)
         if step.i < step.n:
             yield step, gr.skip()
-    yield steps[-1], _strip(lang, model, x, steps)
+    yield steps[-1], _strip(lang, editor, x, steps)
 
 
 def run_strengths(
-    lang: str, own: object, outline: object, source: object, prompt: object, strength: object, seed: object
+    lang: str, model: object, own: object, outline: object, source: object, prompt: object, seed: object
 ) -> Result:
     """The same from the same noise at each strength of ROW. Yields (Step, HTML)."""
     from genmodels.translation import sdedit
 
-    x, words = chosen(own, outline, source), _prompt(prompt)
-    model = registry.load(MODEL)
+    editor, x, words = _asked(model, own, outline, source, prompt)
     figures = [figure(lang, x, text(lang, "diffuse.alt.input"), text(lang, "diffuse.mine"))]
     for i, one in enumerate(ROW):
-        for step in _edited(x, words, one, seed):
-            yield Step(i * STEPS + step.i * STEPS // step.n, len(ROW) * STEPS), gr.skip()
-        made = sdedit.paste(model, x, step)
+        for step in _editors.edit(model, editor, x, words, one, seed):
+            yield Step(100 * i + 100 * step.i // step.n, 100 * len(ROW)), gr.skip()
         said = text(lang, "diffuse.strength_is", value=one)
-        figures.append(figure(lang, made, said, said, made=True))
-        yield Step((i + 1) * STEPS, len(ROW) * STEPS), _views.row(figures)
+        figures.append(figure(lang, sdedit.paste(editor, x, step), said, said, made=True))
+        yield Step(100 * (i + 1), 100 * len(ROW)), _views.row(figures)
 
 
 def run_inpaint(
-    lang: str, own: object, outline: object, source: object, prompt: object, mask: object, seed: object
+    lang: str,
+    model: object,
+    own: object,
+    outline: object,
+    source: object,
+    prompt: object,
+    seed: object,
+    mask: object,
 ) -> Result:
     """Paint what the brush covered anew, for a prompt; every other pixel stays exactly. mask: 64 x 64 bits in hex.
 
     Yields (Step, HTML).
     """
+    from torch.nn import functional as F
+
     from genmodels.translation import sdedit
 
-    x, keep = chosen(own, outline, source), kept(mask)
-    model = registry.load(MODEL)
-    for step in _edited(x, _prompt(prompt), 1.0, seed, keep):
+    keep = kept(mask)
+    editor, x, words = _asked(model, own, outline, source, prompt)
+    keep = F.interpolate(keep, x.shape[2:], mode="nearest")
+    for step in _editors.edit(model, editor, x, words, 1.0, seed, keep):
         if step.i < step.n:
             yield step, gr.skip()
-    made = sdedit.paste(model, x, step, keep)
-    covered = x.clone()
-    covered[~keep.expand_as(x).bool()] = 0.0
-    names = {"covered": covered, "painted": made}
-    shown = [figure(lang, x, text(lang, "diffuse.alt.input"), text(lang, "diffuse.mine"))]
-    shown += [
-        figure(lang, part, text(lang, f"diffuse.{name}"), text(lang, f"diffuse.{name}"), made=name == "painted")
-        for name, part in names.items()
-    ]
-    yield step, _views.row(shown)
+    shown = {"mine": x, "covered": x * keep, "painted": sdedit.paste(editor, x, step, keep)}
+    said = {name: text(lang, f"diffuse.{name}") for name in shown}
+    yield (
+        step,
+        _views.row([figure(lang, one, said[n], said[n], made=n == "painted") for n, one in shown.items()]),
+    )
 
 
 def run_canvas(lang: str, own: object, outline: object, source: object) -> str:
@@ -106,23 +114,16 @@ def run_canvas(lang: str, own: object, outline: object, source: object) -> str:
 
 def run_own_picture(lang: str, data: object, outline: object) -> tuple[Any, str, str, str]:
     """The visitor's file as the picture -> it, the shelf's value, the source, the canvas's value."""
-    own = _gallery.own(data)
+    own = _gallery.own(data, OWN_SIZE)
     shelf = _gallery.value([(_gallery.OWN, text(lang, "cycle.own"), _views.uri(own))], _gallery.OWN)
     return own, shelf, "own", run_canvas(lang, own, outline, "own")
 
 
-def run_published(lang: str) -> str:
-    """HTML: the published models that go the same way, each with the reason where this machine cannot run it."""
-    rows = []
-    for id in PUBLISHED:
-        reason = registry.unavailable(registry.card(id))
-        said = _i18n.explain(lang, reason) if reason else text(lang, "diffuse.ready")
-        rows.append(f"<li><b>{escape(text(lang, f'diffuse.model.{id}'))}</b> {escape(said)}</li>")
-    return f'{_views.says(text(lang, "diffuse.published"))}<ul class="tr-published">{"".join(rows)}</ul>'
-
-
 def chosen(own: object, outline: object, source: object) -> Tensor:
-    """The picture that diffusion begins from: (1, 3, 64, 64). Raises Refusal: choice, sketch, no_photo."""
+    """The picture that diffusion begins from: (1, 3, 64, 64), the visitor's own larger.
+
+    Raises Refusal: choice, sketch, no_photo.
+    """
     kind = one_of("source", source, SOURCES)
     if kind == "own":
         if own is None:
@@ -154,22 +155,21 @@ def build(ctx: _shell.Context, outline: Component) -> list[Refresh]:
         prompt = ctx.control("prompt", gr.Textbox("", label=ctx.t("diffuse.prompt"), max_length=LONGEST))
     with gr.Row():
         strength = ctx.control("strength", gr.Slider(0, 1, 0.6, step=0.05, label=ctx.t("diffuse.strength")))
-        seed = ctx.control(
-            "noise", gr.Number(7, precision=0, minimum=0, maximum=_shell.SEED_MAX, label=ctx.shell("seed"))
-        )
+        noise = gr.Number(7, precision=0, minimum=0, maximum=_shell.SEED_MAX, label=ctx.shell("seed"))
+        seed = ctx.control("noise", noise)
+        model = _editors.chooser(ctx)
     shelf = _gallery.shelf("diffuse")
-    values = [own, outline, source, prompt, strength, seed]
-    for name, run in (("edit", run_sdedit), ("row", run_strengths)):
-        _heavy(ctx, name, run, values)
+    values = [model, own, outline, source, prompt, seed]
+    _heavy(ctx, "edit", run_sdedit, [*values, strength])
+    _heavy(ctx, "row", run_strengths, values)
     gr.Markdown(ctx.t("diffuse.inpaint"))
     script = (Path(__file__).parent / "inpaint.js").read_text(encoding="utf-8")
     canvas = gr.HTML(html_template=CANVAS, js_on_load=script, elem_id="tr-canvas", padding=False)
     canvas.input(None, None, mask, js="() => genlabInpaint.mask()")
-    _heavy(ctx, "paint", run_inpaint, [own, outline, source, prompt, mask, seed])
-    published = gr.HTML(elem_id="tr-published")
+    _heavy(ctx, "paint", run_inpaint, [*values, mask])
+    _editors.more(ctx, model)
     on(ctx, [source.input], run_canvas, [own, outline, source], [canvas], 0)
     on(ctx, [shelf.upload], run_own_picture, [sent, outline], [own, shelf, source, canvas], 1, _gallery.sent("diffuse"))
-    ctx.on_show(run_published, [], [published])
     return [(run_canvas, [own, outline, source], [canvas])]
 
 
@@ -187,12 +187,16 @@ def _prompt(prompt: object) -> str:
     return prompt
 
 
-def _edited(x: Tensor, prompt: str, strength: float, seed: object, keep: Tensor | None = None) -> Iterator[Step]:
-    from genmodels.translation import sdedit
+def _asked(model: object, own: object, outline: object, source: object, prompt: object) -> tuple[Any, Tensor, str]:
+    """The model, the picture at its size, and the prompt."""
+    from torch.nn import functional as F
 
-    noise = int(in_range("seed", seed, 0, _shell.SEED_MAX))
-    model = registry.load(MODEL)
-    yield from sdedit.sdedit(model, x, prompt, strength=strength, keep=keep, seed=noise, steps=STEPS)
+    words = _prompt(prompt)
+    x = chosen(own, outline, source)
+    editor, size = _editors.load(model)
+    if x.shape[-1] != size:
+        x = F.interpolate(x, (size, size), mode="bilinear", antialias=True).clamp(-1, 1)
+    return editor, x, words
 
 
 def _strip(lang: str, model: Any, x: Tensor, steps: list[Step]) -> str:

@@ -45,7 +45,7 @@ def edit(
 
     Both conditions guide (equation 3): \tilde e = e(\varnothing, \varnothing)
     + s_I (e(c_I, \varnothing) - e(\varnothing, \varnothing)) + s_T (e(c_I, c_T) - e(c_I, \varnothing)).
-    x_t and x0 of a Step are latents; the last adds what `model.finish` makes. Raises Refusal for what is out of range.
+    x_t, x0 and start (of info) are latents; the last adds what `model.finish` makes. Raises Refusal for what is out of range.
     """
     in_range("image_scale", image_scale, 1, 5)
     in_range("text_scale", text_scale, 1, 20)
@@ -63,7 +63,7 @@ def edit(
         shown = vae.encode(picture.to(model.device).float()).latent_dist.mode()  # not scaled: as it was trained
     tokens, mask = model.tokens([instruction, "", ""])
     images = torch.cat([shown, shown, torch.zeros_like(shown)])
-    x_t = torch.randn(shown.shape, generator=torch.Generator().manual_seed(seed)).to(model.device)
+    start = x_t = torch.randn(shown.shape, generator=torch.Generator().manual_seed(seed)).to(model.device)
     for i, t in enumerate(solver.timesteps):
         out = model.denoise(torch.cat([torch.cat([x_t] * 3), images], 1), t, (tokens, mask), model.styles[0], None)
         both, image, nothing = out.chunk(3)
@@ -72,7 +72,11 @@ def edit(
         x_t, x0 = result.prev_sample, result.pred_original_sample
         done = i + 1 == len(solver.timesteps)
         yield Step(
-            i + 1, len(solver.timesteps), x_t=x_t, x0=x0, info={"t": float(t)} | (model.finish(x_t) if done else {})
+            i + 1,
+            len(solver.timesteps),
+            x_t=x_t,
+            x0=x0,
+            info={"t": float(t), "start": start} | (model.finish(x_t) if done else {}),
         )
 
 

@@ -15,10 +15,13 @@ from demos import _i18n, translation
 from demos.translation import _cycle, _diffuse, _examples, _failures, _few, _gallery, _losses, _views
 from genmodels import registry
 from genmodels.errors import Refusal
-from genmodels.translation import ablation, bicyclegan, cyclegan, examples, funit, pix2pix, sketch
+from genmodels.text_to_image.hub_pipeline import HubPipeline
+from genmodels.text_to_image.settings import SETTINGS
+from genmodels.translation import ablation, bicyclegan, cyclegan, examples, funit, instruct, pix2pix, sketch
+from tests.genmodels import tiny_hub
 
 languages = pytest.mark.parametrize("lang", _i18n.LANGUAGES)
-APPLE, CRAB = _examples.OUTLINES["apple"], "1f980"
+APPLE, CRAB, OURS = _examples.OUTLINES["apple"], "1f980", "emoji-diffusion"
 NARROW = (8, 8, 8, 8)
 
 
@@ -226,22 +229,22 @@ def test_apart_is_none_for_equal_pictures_and_half_for_black_and_white():
 
 @languages
 def test_sdedit_shows_the_start_the_steps_and_the_result(lang):
-    steps = list(translation.run_sdedit(lang, None, APPLE, "outline", "apple", 0.5, 7))
+    steps = list(translation.run_sdedit(lang, OURS, None, APPLE, "outline", "apple", 7, 0.5))
     assert [step.i for step, _ in steps] == list(range(1, 11))
     shown = pixels(steps[-1][1])
     assert 6 <= len(shown) <= 10 and not np.array_equal(shown[0], shown[-1])
-    other = pixels(list(translation.run_sdedit(lang, None, APPLE, "outline", "apple", 0.5, 8))[-1][1])
+    other = pixels(list(translation.run_sdedit(lang, OURS, None, APPLE, "outline", "apple", 8, 0.5))[-1][1])
     assert not np.array_equal(other[1], shown[1]), "another seed, another noise"
 
 
 def test_no_strength_changes_nothing_but_what_the_autoencoder_does():
-    shown = pixels(list(translation.run_sdedit("en", None, APPLE, "outline", "", 0.0, 7))[-1][1])
+    shown = pixels(list(translation.run_sdedit("en", OURS, None, APPLE, "outline", "", 7, 0.0))[-1][1])
     assert np.abs(shown[0].astype(int) - shown[-1]).mean() < 12
 
 
 def test_inpainting_leaves_the_rest_exactly():
     mask = "0" * 512 + "f" * 512  # the lower half
-    shown = pixels(list(translation.run_inpaint("en", None, APPLE, "painted", "apple", mask, 7))[-1][1])
+    shown = pixels(list(translation.run_inpaint("en", OURS, None, APPLE, "painted", "apple", 7, mask))[-1][1])
     before, after = shown[0], shown[-1]
     assert np.array_equal(before[:32], after[:32]) and not np.array_equal(before[32:], after[32:])
 
@@ -249,19 +252,19 @@ def test_inpainting_leaves_the_rest_exactly():
 @pytest.mark.parametrize("mask", ["", None, "f", "g" * 1024, "f" * 1025, 7])
 def test_bad_masks_are_refused(mask):
     with pytest.raises(Refusal) as caught:
-        next(translation.run_inpaint("en", None, APPLE, "outline", "", mask, 7))
+        next(translation.run_inpaint("en", OURS, None, APPLE, "outline", "", 7, mask))
     assert caught.value.code == "mask"
 
 
 @pytest.mark.parametrize(
     "given",
-    [(None, APPLE, "x", "", 0.5, 7), (None, APPLE, "own", "", 0.5, 7), (None, "?", "outline", "", 0.5, 7)]
-    + [(None, APPLE, "outline", None, 0.5, 7), (None, APPLE, "outline", "a" * 201, 0.5, 7)]
-    + [(None, APPLE, "outline", "", 1.1, 7), (None, APPLE, "outline", "", 0.5, -1)],
+    [(None, APPLE, "x", "", 7, 0.5), (None, APPLE, "own", "", 7, 0.5), (None, "?", "outline", "", 7, 0.5)]
+    + [(None, APPLE, "outline", None, 7, 0.5), (None, APPLE, "outline", "a" * 201, 7, 0.5)]
+    + [(None, APPLE, "outline", "", 7, 1.1), (None, APPLE, "outline", "", -1, 0.5)],
 )
 def test_sdedit_refuses_what_is_not_offered(given):
     with pytest.raises(Refusal):
-        next(translation.run_sdedit("en", *given))
+        next(translation.run_sdedit("en", OURS, *given))
 
 
 @languages
@@ -278,3 +281,29 @@ def test_published_models_are_listed_with_their_reason(lang, monkeypatch, tmp_pa
     shown = translation.run_published(lang)
     assert shown.count("<li>") == 4 and "InstructPix2Pix" in shown
     assert _views.text(lang, "diffuse.ready") not in shown
+
+
+def test_another_model_is_refused():
+    for id in ("emoji-fewstep", None, "x"):
+        with pytest.raises(Refusal):
+            next(translation.run_sdedit("en", id, None, APPLE, "outline", "", 7, 0.5))
+
+
+@pytest.mark.parametrize("id", ["stable-diffusion-1-5", "instruct-pix2pix"])
+def test_published_models_edit_through_the_same_functions(small, id, tmp_path):
+    if id == "instruct-pix2pix":
+        tiny_hub.instruct_pix2pix(tmp_path)
+        small[id] = instruct.read(tmp_path)
+    else:
+        tiny_hub.stable_diffusion(tmp_path, checker=True)
+        small[id] = HubPipeline.read(tmp_path, SETTINGS[id])
+    steps = list(translation.run_sdedit("en", id, None, APPLE, "painted", "a cat", 7, 0.5))
+    shown = pixels(steps[-1][1])
+    assert steps[-1][0].i == steps[-1][0].n and shown[0].shape == shown[-1].shape == (16, 16, 3)
+    inpaint = translation.run_inpaint("en", id, None, APPLE, "painted", "a cat", 7, "0" * 512 + "f" * 512)
+    if id == "instruct-pix2pix":
+        with pytest.raises(Refusal):
+            list(inpaint)
+    else:
+        before, _, after = pixels(list(inpaint)[-1][1])
+        assert np.array_equal(before[:8], after[:8]) and not np.array_equal(before[8:], after[8:])
