@@ -45,7 +45,7 @@ def edit(
 
     Both conditions guide (equation 3): \tilde e = e(\varnothing, \varnothing)
     + s_I (e(c_I, \varnothing) - e(\varnothing, \varnothing)) + s_T (e(c_I, c_T) - e(c_I, \varnothing)).
-    x_t, x0 and start (of info) are latents; the last adds what `model.finish` makes. Raises Refusal for what is out of range.
+    x_t, x0 and start (of info) are latents; the last adds what `model.finish` makes. Raises Refusal out of range.
     """
     in_range("image_scale", image_scale, 1, 5)
     in_range("text_scale", text_scale, 1, 20)
