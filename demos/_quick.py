@@ -6,6 +6,7 @@ Gradio drops warnings there, so what is refused is said in one of the event's ow
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -58,3 +59,8 @@ def _told(fn: Callable[..., Any], outputs: int, said: int) -> Callable[..., Any]
             return [line if i == said else gr.skip() for i in range(outputs)] if outputs > 1 else line
 
     return call
+
+
+def script() -> str:
+    """The browser's side, to go before a component's own script: it says there how it is called."""
+    return (Path(__file__).parent / "_quick.js").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.components import Component
 
-from demos import _pictures, _shell
+from demos import _pictures, _quick, _shell
 from demos._quick import after, on
 from demos.masking import _few, _inside, _measure, _models, _own, _photos, _rebuild, _source
 from demos.masking._few import run_curves, run_probe
@@ -74,7 +74,9 @@ def build(ctx: _shell.Context) -> None:
             gr.HTML(ctx.t("drawing"))
     with ctx.section("try"), gr.Row(elem_classes="gl-stage"):
         with gr.Column(scale=6, min_width=320, elem_classes="gl-output", elem_id="mk-stage"):
-            board = gr.HTML(html_template=BOARD, js_on_load=_read("board.js"), elem_id="mk-board", padding=False)
+            board = gr.HTML(
+                html_template=BOARD, js_on_load=_quick.script() + _read("board.js"), elem_id="mk-board", padding=False
+            )
             caption = gr.HTML(elem_id="mk-caption", min_height=64)
         with gr.Column(scale=4, min_width=280, elem_classes="gl-controls"):
             source, values, redraw = _controls(ctx)

@@ -4,7 +4,6 @@
 // all is answered; `select` when a patch is asked about. In the browser `window.genlabMasking` has
 //   hidden(): the mask by hand as text, "" where the sliders made it; mask(): any mask; patch(): the patch asked about
 //   changed(), rested(): another part of the tab changed what is to be rebuilt, and is done with it
-const PATIENCE = 4000; // milliseconds; a refused request has no answer
 const SIDE = 512;
 const canvas = element.querySelector("canvas");
 const pen = canvas.getContext("2d");
@@ -17,11 +16,7 @@ let painting = null; // what the hand is putting on patches: true hides, false s
 let last = null;
 let cursor = -1;
 let asked = -1;
-let due = 0;
-let busy = false;    // a request is under way
-let wanted = false;  // and another is needed after it
-let resting = false; // and then the hand has rested
-let guard = 0;
+const { changed, answered, rested } = quick(() => trigger("input"), () => trigger("release"));
 
 const bits = (hex, count) => [...BigInt(`0x${hex}`).toString(2).padStart(count, "0")].map((bit) => bit === "1");
 const hex = () => BigInt(`0b${hidden.map(Number).join("")}`).toString(16).padStart(Math.ceil(hidden.length / 4), "0");
@@ -50,30 +45,6 @@ function draw() {
       pen.strokeRect(x + 3, y + 3, patch - 6, patch - 6);
     }
   }
-}
-
-function changed() {
-  wanted = true;
-  due ||= setTimeout(() => { due = 0; ask(); }, 16);
-}
-
-function ask() {
-  if (busy || !wanted) return;
-  [busy, wanted] = [true, false];
-  guard = setTimeout(answered, PATIENCE);
-  trigger("input");
-}
-
-function answered() {
-  clearTimeout(guard);
-  busy = false;
-  if (wanted) ask();
-  else if (resting) { resting = false; trigger("release"); }
-}
-
-function rested() {
-  if (busy || wanted) resting = true;
-  else trigger("release");
 }
 
 function put(i, hide) {

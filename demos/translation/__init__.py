@@ -8,7 +8,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.components import Component
 
-from demos import _pictures, _shell
+from demos import _pictures, _quick, _shell
 from demos._quick import after, on
 from demos.translation import _cycle, _diffuse, _failures, _few, _losses, _measure, _try, _vary
 from demos.translation._cycle import run_cycle, run_cycle_own, run_cycle_table
@@ -89,7 +89,7 @@ def build(ctx: _shell.Context) -> None:
     with ctx.section("try"):
         tasks = [(ctx.t(f"task.{one}"), one) for one in _try.TASKS]
         task = ctx.control("task", gr.Radio(tasks, value="outline", show_label=False, container=False))
-        script = _pictures.picker() + (HERE / "easel.js").read_text(encoding="utf-8")
+        script = _pictures.picker() + _quick.script() + (HERE / "easel.js").read_text(encoding="utf-8")
         easel = gr.HTML(html_template=EASEL, js_on_load=script, elem_id="tr-easel", padding=False)
         caption = gr.HTML(elem_id="tr-caption", min_height=48)
     drawings = [_drawing(ctx, kind) for kind in _try.TASKS]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import gradio as gr
 from gradio.components import Component
 
-from demos import _pictures, _shell
+from demos import _pictures, _quick, _shell
 from demos._quick import on
 from demos.translation import _gallery, _views
 from demos.translation._views import Refresh, text
@@ -109,7 +109,7 @@ def checked(z: str) -> str:
 def build(ctx: _shell.Context, outline: Component) -> list[Refresh]:
     """Lay the part out and wire it; returns what is to be shown anew after each stroke."""
     gr.Markdown(ctx.t("vary.intro"), latex_delimiters=_shell.LATEX)
-    script = _pictures.picker() + (Path(__file__).parent / "vary.js").read_text(encoding="utf-8")
+    script = _pictures.picker() + _quick.script() + (Path(__file__).parent / "vary.js").read_text(encoding="utf-8")
     board = gr.HTML(html_template=BOARD, js_on_load=script, elem_id="tr-vary", padding=False)
     caption = gr.HTML(elem_id="tr-vary-caption", min_height=32)
     seed = ctx.seed_row(7)

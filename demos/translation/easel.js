@@ -2,7 +2,6 @@
 // To it: the component's value, JSON by `_try.board`, another one in each answer. From it: `input` while the hand draws,
 // never two at once, and the last state always follows; `release` when the hand rests and all is answered; `upload` a
 // picture that becomes an outline. In the browser `window.genlabTranslation` has drawing(kind) and file().
-const PATIENCE = 4000; // milliseconds; a refused request has no answer
 const GRID = 64;
 const SMOOTH = 7; // squares of the grid
 const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -19,11 +18,7 @@ let tool = "p";       // of outlines: pen or eraser; of facades: box or brush
 let label = 1;        // the facades' class in hand
 let points = null;    // of the stroke under way
 let cursor = [32, 32];
-let due = 0;
-let busy = false;     // a request is under way
-let wanted = false;   // and another is needed after it
-let resting = false;  // and then the hand has rested
-let guard = 0;
+const { changed: ask, answered, rested, wanted } = quick(() => trigger("input"), () => trigger("release"));
 let file = "";
 
 const kind = () => state.kind;
@@ -96,27 +91,7 @@ function draw() {
 
 function changed() {
   draw();
-  wanted = true;
-  due ||= setTimeout(() => { due = 0; ask(); }, 16);
-}
-
-function ask() {
-  if (busy || !wanted) return;
-  [busy, wanted] = [true, false];
-  guard = setTimeout(answered, PATIENCE);
-  trigger("input");
-}
-
-function answered() {
-  clearTimeout(guard);
-  busy = false;
-  if (wanted) ask();
-  else if (resting) { resting = false; trigger("release"); }
-}
-
-function rested() {
-  if (busy || wanted) resting = true;
-  else trigger("release");
+  ask();
 }
 
 function keep(text) {
@@ -241,7 +216,7 @@ function show() {
     tool = kind() === "facade" ? "b" : "p";
     points = null;
   }
-  if (mine[kind()] === undefined || (!points && !wanted)) {
+  if (mine[kind()] === undefined || (!points && !wanted())) {
     if (mine[kind()] !== undefined && mine[kind()] !== found.drawing) undone[kind()].push(mine[kind()]);
     mine[kind()] = found.drawing;
   }

@@ -2,7 +2,6 @@
 // drawing, a slider for each number, and pictures whose manner is taken over.
 // To it: JSON by `_vary.board`. From it: `input` while the hand moves the code, never two at once; `select` a picture to
 // take the manner of; `upload` the visitor's own. In the browser `window.genlabCode` has z(), key(), file().
-const PATIENCE = 4000; // milliseconds
 const REACH = 2.5;     // of each number, either way
 const pad = element.querySelector(".tr-pad");
 const dot = pad.querySelector("i");
@@ -13,9 +12,7 @@ let state = null;
 let z = [];
 let key = "";
 let file = "";
-let busy = false;
-let wanted = false;
-let guard = 0;
+const { changed: ask, answered, wanted } = quick(() => trigger("input"));
 
 function place() {
   const [x, y] = state.axes.map((axis) => z[axis]);
@@ -25,22 +22,8 @@ function place() {
   [...sliders.querySelectorAll("input")].forEach((range, i) => { range.value = z[i]; });
 }
 
-function ask() {
-  if (busy || !wanted) return;
-  [busy, wanted] = [true, false];
-  guard = setTimeout(answered, PATIENCE);
-  trigger("input");
-}
-
-function answered() {
-  clearTimeout(guard);
-  busy = false;
-  ask();
-}
-
 function changed() {
   place();
-  wanted = true;
   ask();
 }
 
@@ -107,7 +90,7 @@ function lay() {
 function show() {
   if (!props.value) return;
   state = JSON.parse(props.value);
-  if (!wanted) z = [...state.z];
+  if (!wanted()) z = [...state.z];
   const image = element.querySelector(".tr-one img");
   image.src = state.picture;
   image.alt = state.says.alt;

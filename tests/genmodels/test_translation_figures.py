@@ -13,7 +13,8 @@ from torch.testing import assert_close
 
 from genmodels import evaluate as groups
 from genmodels import images, registry, weights
-from genmodels.data import emoji, emoji_styles, outlines
+from genmodels.data import emoji, emoji_styles, facades, outlines
+from genmodels.errors import Refusal
 from genmodels.translation import baselines, bench, cards, drawing, evaluate, held_out, published, report, sample, sheet
 from genmodels.translation.bicyclegan import draw_codes
 from genmodels.translation.measures import Features, Kinds, gradient_energy, psnr
@@ -254,6 +255,19 @@ def test_evaluate_measures_what_ships_and_writes_it(place, data, features, monke
     assert {"baselines", "noise_diversity", "psnr_db"} <= set(found["pix2pix-outline"])
     assert weights.read_card("pix2pix-outline")["metrics"] == found["pix2pix-outline"]
     assert isinstance(groups.Topics("evaluate").get_command(None, "translation"), type(evaluate.command))
+
+
+def test_evaluate_leaves_out_what_has_no_data_here(place, data, features, monkeypatch, caplog):
+    def needed(path=None):
+        raise Refusal("data_needed", "give the file with --data")
+
+    monkeypatch.setattr(facades, "load", needed)
+    ship("pix2pix-outline", "pix2pix-facades")
+    result = CliRunner().invoke(evaluate.command, ["--json"])
+    assert result.exit_code == 0 and set(json.loads(result.stdout)) == {"pix2pix-outline"}
+    assert "pix2pix-facades is left out" in caplog.text
+    alone = CliRunner().invoke(evaluate.command, ["--model", "pix2pix-facades"])
+    assert alone.exit_code != 0
 
 
 def test_a_sheet_holds_48_rows_at_most(place, data, features):
