@@ -197,7 +197,7 @@ def test_few_shot_content_is_held_out_and_examples_are_others(data):
 
 def test_figures_of_every_kind_of_model(data, features):
     painted = held_out.painted(baselines.outline_itself)
-    assert set(painted) == {"psnr_db", "feature_distance", "gradient_energy", "frechet"}
+    assert set(painted) == {"pictures", "psnr_db", "feature_distance", "gradient_energy", "frechet"}
     base = held_out.painted_baselines()
     assert base["outline itself"] == painted and base["real"]["gradient_energy"] > 0
     model = cards.pix2pix_outline().eval()
