@@ -36,11 +36,11 @@ class Plan:
 
 PLANS = {
     OUTLINE: Plan(160_000, 3_200_000),
-    FACADES: Plan(52_000, 1_400_000),
+    FACADES: Plan(36_000, 1_400_000),
     PAINTERS: Plan(24_000, 800_000),
     BICYCLE: Plan(90_000, 1_700_000),
     STYLES: Plan(48_000, 1_080_000),
-    FRUIT: Plan(15_000, 800_000),
+    FRUIT: Plan(13_000, 800_000),
     CYCLES: Plan(8_000, 270_000),
     FEW_SHOT: Plan(57_000, 1_000_000),
 }
