@@ -165,7 +165,8 @@ def build(ctx: _shell.Context, outline: Component) -> list[Refresh]:
     gr.Markdown(ctx.t("diffuse.inpaint"))
     script = (Path(__file__).parent / "inpaint.js").read_text(encoding="utf-8")
     canvas = gr.HTML(html_template=CANVAS, js_on_load=script, elem_id="tr-canvas", padding=False)
-    canvas.input(None, None, mask, js="() => genlabInpaint.mask()")
+    covered = "() => genlabInpaint.mask()"
+    canvas.input(None, None, mask, js=covered, queue=False, show_progress="hidden", api_visibility="private")
     _heavy(ctx, "paint", run_inpaint, [*values, mask])
     _editors.more(ctx, model)
     on(ctx, [source.input], run_canvas, [own, outline, source], [canvas], 0)

@@ -494,5 +494,7 @@ def test_only_the_announced_endpoints_are_public(address: str):
     drawing = {f"/text_to_image_{name}" for name in ("draw", "ab", "grid", "walk", "edit", "reweight")}
     views = {f"/nerf_{name}" for name in ("view", "ray", "tiny", "turn")}
     masks = {f"/masking_{name}" for name in ("rebuild", "attention", "leak", "probe")}
-    assert set(info["named_endpoints"]) == {"/open_set_judge", "/open_set_examples"} | drawing | views | masks
+    translators = {f"/translation_{name}" for name in ("paint", "vary", "cycle", "few")}
+    known = drawing | views | masks | translators
+    assert set(info["named_endpoints"]) == {"/open_set_judge", "/open_set_examples"} | known
     assert not info["unnamed_endpoints"]
