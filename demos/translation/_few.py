@@ -19,10 +19,12 @@ from genmodels.errors import Refusal, in_range
 if TYPE_CHECKING:
     from torch import Tensor
 
-MODEL, HELD = "funit-styles", "openmoji"
+MODEL = "funit-styles"
+HELD = ("openmoji-line", "openmoji")
 MOST = 20  # examples of a style
 CONTENTS = (0, 3, 5, 6, 10, 15)  # of the shipped subjects, in Twemoji
 KNOWN = (("fluent-3d", "plain"), ("fluent-3d", "blueprint"), ("twemoji", "inked bold"), ("twemoji", "coarse"))
+COLORS = ("c0", "c1")
 LEARNED = 6  # examples that make a known style
 
 
@@ -35,14 +37,17 @@ def run_few(lang: str, own: object, k: object) -> str:
     count = int(in_range("k", k, 1, MOST))
     model, found = _views.load(MODEL), examples.load()
     content = found.pictures["twemoji"][list(CONTENTS)]
-    columns = {text(lang, "few.held", k=count): found.few[:count]}
+    columns = {text(lang, f"few.{style}", k=count): found.few[style][:count] for style in HELD}
     if own is not None:
         columns[text(lang, "few.own", k=len(own))] = own
     columns |= {text(lang, f"few.{style}.{look}"): known(style, look) for style, look in KNOWN}
     with torch.inference_mode():
         made = [model(content, model.style(shown[None]).expand(len(content), -1)) for shown in columns.values()]
-    head = [text(lang, "few.content"), text(lang, "few.truth"), *columns]
-    cells = [content, found.pictures[HELD][list(CONTENTS)], *made]
+    truth = [found.pictures[style][list(CONTENTS)] for style in HELD]
+    real = text(lang, "few.truth")
+    line, colour, *rest = columns
+    head = [text(lang, "few.content"), line, real, colour, real, *rest]
+    cells = [content, made[0], truth[0], made[1], truth[1], *made[2:]]
     names = [found.names.get(lang, found.names["en"])[i] for i in CONTENTS]
     rows = []
     for i, name in enumerate(names):
@@ -52,7 +57,11 @@ def run_few(lang: str, own: object, k: object) -> str:
         )
         rows.append(f"<tr>{marks}</tr>")
     top = "".join(f'<th scope="col">{escape(title)}</th>' for title in head)
-    shelf = "".join(figure(lang, one, text(lang, "few.example", i=i + 1)) for i, one in enumerate(found.few[:count]))
+    shelf = "".join(
+        figure(lang, one, text(lang, "few.example", i=i + 1))
+        for style in HELD
+        for i, one in enumerate(found.few[style][:count])
+    )
     table = f'<table class="tr-grid"><thead><tr>{top}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
     return (
         f'<div class="gl-scroll" tabindex="0">{table}</div>{_shell.generated_label(lang)}'
@@ -73,23 +82,24 @@ def run_few_own(lang: str, data: object, k: object) -> tuple[Any, str, str]:
 
 
 def run_few_curve(lang: str) -> str:
-    """HTML: the share taken for the held-out style against K, from the card."""
-    found = card(MODEL).get("metrics", {}).get(HELD)
-    if not found:
+    """HTML: the share taken for each held-out style against K, from the card."""
+    found = card(MODEL).get("metrics", {})
+    if not all(style in found for style in HELD):
         return _views.says(text(lang, "measure.none"))
-    points = sorted((int(key[2:]), 100 * value["accepted"]) for key, value in found.items() if key.startswith("k="))
-    real, before = 100 * found["real"], 100 * found["untranslated"]["accepted"]
     plot = Plot((0, MOST), (0, 100), text(lang, "few.x"), text(lang, "few.y"), 480, 260)
-    plot.line([(0, real), (MOST, real)], "c2")
-    plot.line([(0, before), (MOST, before)], "c7")
-    plot.line(points, "c0")
-    said = "; ".join(f"K = {k}: {value:.0f} %" for k, value in points)
-    alt = text(lang, "few.alt", found=said, real=real, before=before)
-    keys = "".join(
-        f'<span><i style="background:var(--gl-{color})"></i>{escape(text(lang, f"few.{key}", value=value))}</span>'
-        for color, key, value in (("c0", "made", points[-1][1]), ("c2", "real", real), ("c7", "before", before))
-    )
-    return f'<div class="tr-curve">{plot.svg(alt)}<p class="gl-legend">{keys}</p></div>'
+    said, keys = [], []
+    for color, style in zip(COLORS, HELD, strict=True):
+        own = found[style]
+        points = sorted((int(key[2:]), 100 * value["accepted"]) for key, value in own.items() if key.startswith("k="))
+        plot.line(points, color)
+        values = {"real": 100 * own["real"], "before": 100 * own["untranslated"]["accepted"]}
+        name = text(lang, f"few.name.{style}")
+        curve = "; ".join(f"K = {k}: {value:.0f} %" for k, value in points)
+        said.append(text(lang, "few.curve", name=name, found=curve, **values))
+        key = escape(text(lang, "few.key", name=name, **values))
+        keys.append(f'<span><i style="background:var(--gl-{color})"></i>{key}</span>')
+    legend = f'<p class="gl-legend tr-legend">{"".join(keys)}</p>'
+    return f'<div class="tr-curve">{plot.svg(" ".join(said))}{legend}</div>'
 
 
 def known(style: str, look: str) -> Tensor:

@@ -13,7 +13,7 @@ from demos.translation import _views
 from demos.translation._views import NONE, card, text
 
 GUESSES = ("input", "cycle", "paired")
-HELD_STYLE = "openmoji"
+HELD = {"line": "openmoji-line", "colour": "openmoji"}  # styles that FUNIT never learned from
 
 
 def run_tables(lang: str) -> str:
@@ -102,9 +102,8 @@ def _diverse() -> dict[str, float]:
 
 
 def _few() -> dict[str, float]:
-    found = _metrics("funit-styles")[HELD_STYLE]
-    shots = {name: found[f"k={k}"]["accepted"] for name, k in (("one", 1), ("five", 5), ("twenty", 20))}
-    return shots | {"base": found["untranslated"]["accepted"]}
+    found = _metrics("funit-styles")
+    return {f"{name}{k}": found[style][f"k={k}"]["accepted"] for name, style in HELD.items() for k in (1, 5, 20)}
 
 
 def _time() -> dict[str, float]:

@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 IMAGES = weights.ASSETS.parent / "images"
 SHEET, NOTE = IMAGES / "translation-examples.png", IMAGES / "translation-examples.json"
 SIZE, EACH = 64, 3
-SHOWN = ("twemoji", "fluent-3d", "openmoji")
-STYLE = "openmoji"
-LICENSES = {"twemoji": "CC-BY-4.0", "fluent-3d": "MIT", "openmoji": "CC-BY-SA-4.0"}
+SHOWN = ("twemoji", "fluent-3d", "openmoji", "openmoji-line")
+HELD = ("openmoji-line", "openmoji")  # styles that few-shot translation never learned from
+LICENSES = {"twemoji": "CC-BY-4.0", "fluent-3d": "MIT", **dict.fromkeys(HELD, "CC-BY-SA-4.0")}
 
 
 @dataclass(frozen=True)
 class Examples:
     """names: by language, of each subject; pictures: by style, (N, 3, 64, 64) in [-1, 1], row by row the same
-    subjects; few: (K, 3, 64, 64), other subjects in STYLE."""
+    subjects; few: by style of HELD, (K, 3, 64, 64), other subjects."""
 
     keys: tuple[str, ...]
     names: dict[str, tuple[str, ...]]
     pictures: dict[str, Tensor]
-    few: Tensor
+    few: dict[str, Tensor]
 
 
 @functools.cache
@@ -43,9 +43,9 @@ def load() -> Examples:
     rows, columns = note["rows"], note["columns"]
     sheet = images.to_float(images.read(SHEET))[0]
     cells = sheet.unflatten(1, (rows, SIZE)).unflatten(3, (columns, SIZE)).permute(1, 3, 0, 2, 4).flatten(0, 1)
-    count = len(note["keys"])
+    count, first = len(note["keys"]), len(note["styles"]) * len(note["keys"])
     pictures = {style: cells[i * count : (i + 1) * count] for i, style in enumerate(note["styles"])}
-    few = cells[len(SHOWN) * count : len(SHOWN) * count + note["few"]]
+    few = {style: cells[first + i * note["few"] :][: note["few"]] for i, style in enumerate(note["held"])}
     names = {lang: tuple(found) for lang, found in note["names"].items()}
     return Examples(tuple(note["keys"]), names, pictures, few)
 
@@ -61,16 +61,19 @@ def write() -> Path:
     from genmodels.translation.batches import to_float
 
     data = emoji.load()
-    pairs, own = emoji_styles.truth(data), emoji_styles.number(STYLE)
-    at = {int(s): i for i, s in zip(np.flatnonzero(data.style == own), data.subject[data.style == own], strict=True)}
+    pairs, at = emoji_styles.truth(data), {}
+    for style in HELD:
+        own = np.flatnonzero(data.style == emoji_styles.number(style))
+        at[style] = dict(zip(data.subject[own].tolist(), own.tolist(), strict=True))
     chosen: list[int] = []
     for group in emoji.GROUPS.values():
-        inside = [n for n, s in enumerate(pairs.subject) if data.subjects[s].group == group and int(s) in at]
+        inside = [n for n, s in enumerate(pairs.subject) if data.subjects[s].group == group and int(s) in at[HELD[0]]]
         chosen += inside[:EACH]
     subjects = pairs.subject[chosen]
-    theirs = to_float(data.images[[at[int(s)] for s in subjects]])
-    few = held_out.few_shot_data(data, own)[2]
-    cells = torch.cat([to_float(pairs.a[chosen]), to_float(pairs.b[chosen]), theirs, few])
+    shown = {"twemoji": pairs.a[chosen], "fluent-3d": pairs.b[chosen]}
+    shown |= {style: data.images[[at[style][int(s)] for s in subjects]] for style in HELD}
+    few = [held_out.few_shot_data(data, emoji_styles.number(style))[2] for style in HELD]
+    cells = torch.cat([*(to_float(shown[style]) for style in SHOWN), *few])
     columns = len(chosen)
     rows = -(-len(cells) // columns)
     blank = torch.ones(rows * columns - len(cells), 3, SIZE, SIZE)
@@ -81,7 +84,8 @@ def write() -> Path:
         "rows": rows,
         "columns": columns,
         "styles": SHOWN,
-        "few": len(few),
+        "held": HELD,
+        "few": len(few[0]),
         "keys": [one.key for one in known],
         "names": {lang: [one.names[lang] for one in known] for lang in ("pt", "en")},
         "licenses": LICENSES,

@@ -55,7 +55,7 @@ def test_a_subject_there_and_back_and_ones_own(visit: Visit, tmp_path: Path):
 
 def test_a_style_from_more_examples_and_from_ones_own(visit: Visit, tmp_path: Path):
     page = start(visit, "tab_few", "k=2", lang="pt")
-    expect(page.locator("#tr-few")).to_contain_text(says("pt", "few.held", k=2))
+    expect(page.locator("#tr-few")).to_contain_text(says("pt", "few.openmoji-line", k=2))
     files = []
     for i in range(2):
         Image.fromarray(np.full((40, 40, 3), (20, 60 * i, 200), np.uint8)).save(tmp_path / f"{i}.png")

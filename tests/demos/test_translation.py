@@ -184,8 +184,10 @@ CARDS = {
     "cyclegan-styles": {"metrics": {"there": {"psnr_db": 15.5}, "untranslated": {"psnr_db": 14.4}}},
     "cyclegan-ablation": {"metrics": {"paired": {"there": {"psnr_db": 16.6}}}},
     "funit-styles": {
-        "metrics": {"openmoji": {"untranslated": {"accepted": 0.05}, "k=1": {"accepted": 0.6}, "k=5": {"accepted": 0.7},
-                                 "k=20": {"accepted": 0.8}}}
+        "metrics": {
+            style: {f"k={k}": {"accepted": share} for k, share in zip((1, 5, 20), shares, strict=True)}
+            for style, shares in {"openmoji-line": (0.91, 0.92, 0.93), "openmoji": (0.11, 0.12, 0.13)}.items()
+        }
     },
 }  # fmt: skip
 
@@ -195,7 +197,7 @@ def test_tables_and_answer_say_what_the_cards_say(monkeypatch, lang):
     monkeypatch.setattr(_measure, "card", lambda id: CARDS.get(id, {}))
     shown = translation.run_tables(lang)
     point = (lambda said: said.replace(".", ",")) if lang == "pt" else str
-    for figure in ("20.10", "17.30", "3.20", "0.400", "15.50", "16.60", "14.40", "4.2", "33"):
+    for figure in ("20.10", "17.30", "3.20", "0.400", "15.50", "16.60", "14.40", "4.2", "33", "92%", "12%"):
         assert point(figure) in shown, figure
     assert all(point(figure) in translation.run_answer(lang) for figure in ("15.50", "16.60", "14.40"))
 

@@ -114,7 +114,11 @@ def test_cycles_refuse_what_is_not_offered(given, code):
 def test_the_shipped_subjects_are_drawn_differently_and_named():
     found = examples.load()
     count = len(found.keys)
-    assert count == 18 and len(found.few) == 20 and all(len(names) == count for names in found.names.values())
+    assert (
+        count == 18
+        and [len(found.few[style]) for style in examples.HELD] == [20, 20]
+        and all(len(names) == count for names in found.names.values())
+    )
     for style in examples.SHOWN:
         assert found.pictures[style].shape == (count, 3, 64, 64)
         assert (found.pictures[style].std((1, 2, 3)) > 0.1).all()
@@ -126,19 +130,19 @@ def test_the_shipped_subjects_are_drawn_differently_and_named():
 def test_content_by_style_follows_k_and_own_examples(small, lang):
     one, many = (translation.run_few(lang, None, k) for k in (1, 20))
     shown = pixels(one)
-    columns = 3 + len(_few.KNOWN)
-    assert len(shown) == columns * len(_few.CONTENTS) + 1
+    columns = 5 + len(_few.KNOWN)
+    assert len(shown) == columns * len(_few.CONTENTS) + 2
     found = examples.load()
     content = found.pictures["twemoji"][list(_few.CONTENTS)]
     with torch.no_grad():
-        style = small["funit-styles"].style(found.few[None, :1])
+        style = small["funit-styles"].style(found.few["openmoji-line"][None, :1])
         made = small["funit-styles"](content, style.expand(len(content), -1))
-    assert np.abs(shown[2].astype(int) - as_pixels(made[:1])).max() <= 1
-    assert not np.array_equal(shown[2], pixels(many)[2]), "other examples, another style"
-    assert np.array_equal(shown[3], pixels(many)[3]), "known styles do not depend on K"
+    assert np.abs(shown[1].astype(int) - as_pixels(made[:1])).max() <= 1
+    assert not np.array_equal(shown[1], pixels(many)[1]), "other examples, another style"
+    assert np.array_equal(shown[5], pixels(many)[5]), "known styles do not depend on K"
     own, shelf, html = translation.run_few_own(lang, json.dumps([file(), file((0, 200, 0))]), 1)
     assert own.shape == (2, 3, 64, 64) and len(json.loads(shelf)["items"]) == 2
-    assert len(pixels(html)) == (columns + 1) * len(_few.CONTENTS) + 1
+    assert len(pixels(html)) == (columns + 1) * len(_few.CONTENTS) + 2
 
 
 @pytest.mark.parametrize("k", [0, 21, None, "5", float("nan")])
@@ -186,8 +190,14 @@ CARDS = {
             "real": 0.9,
             "untranslated": {"accepted": 0.02},
             "k=1": {"accepted": 0.5},
+            "k=20": {"accepted": 0.6},
+        },
+        "openmoji-line": {
+            "real": 1.0,
+            "untranslated": {"accepted": 0.0},
+            "k=1": {"accepted": 0.7},
             "k=20": {"accepted": 0.8},
-        }
+        },
     },
 }
 
@@ -203,7 +213,7 @@ def test_tables_say_what_the_cards_say(monkeypatch, lang):
     ):
         assert all(point(figure) in shown for figure in figures)
     curve = translation.run_few_curve(lang)
-    assert "K = 20: 80 %" in curve and "90 %" in curve
+    assert "K = 20: 80 %" in curve and "K = 20: 60 %" in curve and "90 %" in curve
     for part in (_cycle, _few, _losses):
         monkeypatch.setattr(part, "card", lambda id: {})
     for run in (translation.run_cycle_table, translation.run_losses_table, translation.run_few_curve):
