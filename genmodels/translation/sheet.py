@@ -9,16 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from genmodels import registry
-from genmodels.data import emoji, facades, fruit
+from genmodels.data import emoji, emoji_styles, facades, fruit
 from genmodels.images import grid, png
 from genmodels.translation import held_out
 from genmodels.translation.baselines import outline_itself
 from genmodels.translation.batches import to_float
 from genmodels.translation.bicyclegan import draw_codes
+from genmodels.translation.examples import HELD
 from genmodels.translation.held_out import run
 
 COUNT, WIDE, GAP = 48, 1200, 6  # rows of pictures, pixels across, pixels between
-STYLE, EXAMPLES = "openmoji", 5
+EXAMPLES = 5
 
 
 def _painted(model: nn.Module) -> list[Tensor]:
@@ -54,8 +55,12 @@ def _swapped(model: nn.Module) -> list[Tensor]:
 
 
 def _restyled(model: nn.Module) -> list[Tensor]:
-    content, wanted, examples = held_out.few_shot_data(emoji.load(), [s.id for s in emoji.STYLES].index(STYLE))
-    return [content, held_out.in_style(model, content, examples[:EXAMPLES]), wanted]
+    """The same content in both held-out styles, each beside the style's own picture."""
+    data, columns = emoji.load(), []
+    for style in HELD:
+        content, wanted, examples = held_out.few_shot_data(data, emoji_styles.number(style))
+        columns += [held_out.in_style(model, content, examples[:EXAMPLES]), wanted]
+    return [content, *columns]
 
 
 SHEETS: dict[str, Callable[[nn.Module], list[Tensor]]] = {
@@ -72,7 +77,7 @@ SAYS = {
     "bicycle-outline": "outline, four answers, OpenMoji's own colours",
     "cyclegan-styles": "Twemoji, translated, and back, Fluent 3D's own picture",
     "cyclegan-fruit": "photograph, translated",
-    "funit-styles": f"content, in OpenMoji's style from {EXAMPLES} examples, OpenMoji's own picture",
+    "funit-styles": f"content, in OpenMoji's two styles from {EXAMPLES} examples, each beside OpenMoji's own picture",
 }
 
 
