@@ -16,6 +16,7 @@ from demos.translation._diffuse import (
     run_canvas,
     run_inpaint,
     run_own_picture,
+    run_prompt,
     run_sdedit,
     run_strengths,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "run_outline",
     "run_own_picture",
     "run_paint",
+    "run_prompt",
     "run_published",
     "run_sdedit",
     "run_strengths",

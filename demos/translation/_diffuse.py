@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from gradio.components import Component
 
-from demos import _pictures, _shell
+from demos import _i18n, _pictures, _shell
 from demos._quick import on
 from demos.translation import _editors, _gallery, _try, _views
 from demos.translation._views import Refresh, figure, text
@@ -105,6 +105,12 @@ def run_inpaint(
     )
 
 
+def run_prompt(lang: str, prompt: object) -> object:
+    """The prompt to begin with, in the visitor's language; a prompt of their own stays."""
+    usual = [text(other, "diffuse.example") for other in _i18n.LANGUAGES]
+    return text(lang, "diffuse.example") if prompt in ("", None, *usual) else prompt
+
+
 def run_canvas(lang: str, own: object, outline: object, source: object) -> str:
     """The brush's canvas: the picture that is painted over."""
     words = {key: text(lang, f"diffuse.canvas.{key}") for key in ("canvas", "clear", "hint")}
@@ -151,7 +157,8 @@ def build(ctx: _shell.Context, outline: Component) -> list[Refresh]:
     own, sent, mask = _gallery.kept(), gr.Textbox(visible="hidden"), gr.Textbox(visible="hidden")
     with gr.Row():
         choices = [(ctx.t(f"diffuse.source.{one}"), one) for one in SOURCES]
-        source = gr.Radio(choices, value="painted", label=ctx.t("diffuse.source"))
+        radio = gr.Radio(choices, value="painted", label=ctx.t("diffuse.source"))
+        source = ctx.control("source", radio, decode=lambda text: one_of("source", text, SOURCES[:2]))
         prompt = ctx.control("prompt", gr.Textbox("", label=ctx.t("diffuse.prompt"), max_length=LONGEST))
     with gr.Row():
         strength = ctx.control("strength", gr.Slider(0, 1, 0.6, step=0.05, label=ctx.t("diffuse.strength")))
@@ -169,6 +176,7 @@ def build(ctx: _shell.Context, outline: Component) -> list[Refresh]:
     canvas.input(None, None, mask, js=covered, queue=False, show_progress="hidden", api_visibility="private")
     _heavy(ctx, "paint", run_inpaint, [*values, mask])
     _editors.more(ctx, model)
+    ctx.on_show(run_prompt, [prompt], [prompt])
     on(ctx, [source.input], run_canvas, [own, outline, source], [canvas], 0)
     on(ctx, [shelf.upload], run_own_picture, [sent, outline], [own, shelf, source, canvas], 1, _gallery.sent("diffuse"))
     return [(run_canvas, [own, outline, source], [canvas])]
@@ -215,4 +223,4 @@ def _strip(lang: str, model: Any, x: Tensor, steps: list[Step]) -> str:
         shown.append(figure(lang, pipeline.decode(model, step.x0), said, said, made=True))
     result = sdedit.paste(model, x, steps[-1])
     shown.append(figure(lang, result, text(lang, "diffuse.result"), text(lang, "diffuse.result"), made=True))
-    return f"{_views.row(shown)}{_views.says(text(lang, 'diffuse.size'), 'tr-small')}"
+    return f"{_views.row(shown)}{_views.says(text(lang, 'diffuse.size', size=x.shape[-1]), 'tr-small')}"

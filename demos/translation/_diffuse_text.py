@@ -10,7 +10,8 @@ TEXT: dict[str, dict[str, str]] = {
         "diffuse.source.painted": "your drawing, painted by pix2pix",
         "diffuse.source.outline": "your drawing itself",
         "diffuse.source.own": "your own picture",
-        "diffuse.prompt": "Prompt (empty: anything)",
+        "diffuse.prompt": "Prompt",
+        "diffuse.example": "a red apple",
         "diffuse.strength": "Strength: from “mine” (0) to “the model’s” (1)",
         "diffuse.edit.start": "Noise it and denoise it",
         "diffuse.row.start": "Four strengths side by side",
@@ -24,7 +25,8 @@ TEXT: dict[str, dict[str, str]] = {
         "diffuse.strength_is": "Strength {value:.1f}",
         "diffuse.covered": "Covered",
         "diffuse.painted": "Painted anew",
-        "diffuse.size": "True size 64 × 64 pixels, enlarged smoothly. The steps show the x0 that the model believes "
+        "diffuse.size": "True size {size} × {size} pixels, enlarged smoothly. The steps show the x0 that the model "
+        "believes "
         "in.",
         "diffuse.alt.input": "The picture that diffusion begins from.",
         "diffuse.alt.start": "The same picture, noised up to the chosen strength.",
@@ -54,7 +56,8 @@ TEXT: dict[str, dict[str, str]] = {
         "diffuse.source.painted": "seu desenho, pintado pelo pix2pix",
         "diffuse.source.outline": "seu desenho, como está",
         "diffuse.source.own": "sua própria imagem",
-        "diffuse.prompt": "Prompt (vazio: qualquer coisa)",
+        "diffuse.prompt": "Prompt",
+        "diffuse.example": "uma maçã vermelha",
         "diffuse.strength": "Força: de “minha” (0) a “do modelo” (1)",
         "diffuse.edit.start": "Pôr ruído e tirar",
         "diffuse.row.start": "Quatro forças lado a lado",
@@ -69,7 +72,8 @@ TEXT: dict[str, dict[str, str]] = {
         "diffuse.strength_is": "Força {value:.1f}",
         "diffuse.covered": "Coberta",
         "diffuse.painted": "Pintada de novo",
-        "diffuse.size": "Tamanho real de 64 × 64 pixels, ampliado com suavização. Os passos mostram o x0 em que o "
+        "diffuse.size": "Tamanho real de {size} × {size} pixels, ampliado com suavização. Os passos mostram o x0 em "
+        "que o "
         "modelo acredita.",
         "diffuse.alt.input": "A imagem de que a difusão parte.",
         "diffuse.alt.start": "A mesma imagem, com ruído até a força escolhida.",

@@ -41,16 +41,19 @@ def run_losses_table(lang: str) -> str:
         own = [_cell(lang, form, found[name].get(key)) for key, form in keys.items()]
         rows.append([text(lang, f"losses.{name}"), _cell(lang, "{:.2f}", paper), *own])
     head = [text(lang, f"losses.head.{key}") for key in ("what", "paper", "psnr", "energy", "frechet")]
+    table = _shell.measure_table(lang, rows, head)
     real = found.get("baselines", {}).get("real", {}).get("gradient_energy")
+    if real is None:
+        return table
     said = text(
         lang,
         "losses.read",
         l1=found["l1"]["gradient_energy"],
         both=found["patch-70"]["gradient_energy"],
         cgan=found["cgan"]["gradient_energy"],
-        real=real if real is not None else float("nan"),
+        real=real,
     )
-    return _shell.measure_table(lang, rows, head) + _views.says(said)
+    return table + _views.says(said)
 
 
 def build(ctx: _shell.Context, outline: Component) -> list[Refresh]:

@@ -231,6 +231,35 @@ def test_failures_are_made_by_the_models(small, lang):
     assert changed[:4] == [True] * 4 and changed[4:8] == [False] * 4 and changed[17] and changed[19]
 
 
+@languages
+def test_a_case_whose_model_is_missing_leaves_the_others(small, monkeypatch, lang):
+    load = registry.load
+
+    def missing(id, *place):
+        if id == "pix2pix-ablation":
+            raise Refusal("not_trained", "train it first", id=id)
+        return load(id, *place)
+
+    monkeypatch.setattr(registry, "load", missing)
+    shown = translation.run_failures(lang)
+    assert len(pixels(shown)) == 16 and shown.count("<section>") == 4 and "pix2pix-ablation" in shown
+
+
+@languages
+def test_what_is_said_of_traces_and_ghosts_fits_what_was_measured(small, lang):
+    said = translation.run_failures(lang)
+    assert _views.text(lang, "failures.identity.no_traces") in said, "an untrained network hides nothing"
+    for name in ("cgan", "patch-70"):
+        with torch.no_grad():
+            last = small["pix2pix-ablation"].variants[name].last[1]
+            last.weight.zero_()
+            last.bias.fill_(-2.0 if name == "cgan" else 5.0)
+    assert _views.text(lang, "failures.ghosts.held") in _failures.ghosts(lang)
+    with torch.no_grad():
+        small["pix2pix-ablation"].variants["cgan"].last[1].bias.fill_(5.0)
+    assert _views.text(lang, "failures.ghosts.not_held") in _failures.ghosts(lang)
+
+
 def test_apart_is_none_for_equal_pictures_and_half_for_black_and_white():
     black, white = torch.full((1, 3, 4, 4), -1.0), torch.ones(1, 3, 4, 4)
     assert _failures.apart(torch.cat([black, black])) == 0
@@ -245,6 +274,21 @@ def test_sdedit_shows_the_start_the_steps_and_the_result(lang):
     assert 6 <= len(shown) <= 10 and not np.array_equal(shown[0], shown[-1])
     other = pixels(list(translation.run_sdedit(lang, OURS, None, APPLE, "outline", "apple", 8, 0.5))[-1][1])
     assert not np.array_equal(other[1], shown[1]), "another seed, another noise"
+
+
+def test_another_prompt_another_picture_and_four_strengths_side_by_side():
+    given = [OURS, None, APPLE, "outline"]
+    one, two = (pixels(list(translation.run_strengths("en", *given, p, 7))[-1][1]) for p in ("red apple", "blue car"))
+    assert len(one) == 5 and np.array_equal(one[0], two[0]) and not np.array_equal(one[-1], two[-1])
+    apart = [np.abs(part.astype(int) - one[0]).mean() for part in one[1:]]
+    assert apart[0] < apart[-1], "more strength, further from the drawing"
+
+
+@languages
+def test_the_first_prompt_speaks_the_language_and_ones_own_stays(lang):
+    usual = [_views.text(other, "diffuse.example") for other in _i18n.LANGUAGES]
+    assert {translation.run_prompt(lang, one) for one in ("", *usual)} == {_views.text(lang, "diffuse.example")}
+    assert translation.run_prompt(lang, "blue car") == "blue car"
 
 
 def test_no_strength_changes_nothing_but_what_the_autoencoder_does():
