@@ -41,7 +41,7 @@ PLANS = {
     BICYCLE: Plan(90_000, 1_700_000),
     STYLES: Plan(48_000, 1_080_000),
     FRUIT: Plan(13_000, 800_000),
-    CYCLES: Plan(5_600, 270_000),
+    CYCLES: Plan(4_800, 270_000),
     FEW_SHOT: Plan(57_000, 1_000_000),
 }
 BATCH = {"cpu": 8, "cuda": 32}
