@@ -69,7 +69,8 @@ def run_cycle_table(lang: str) -> str:
         there = found.get(name, {}).get("there", {})
         if there:
             cells = [there.get("psnr_db"), there.get("feature_distance"), found[name].get("cycle_error")]
-            forms = ("{:.2f}", "{:.3f}", "{:.3f}")
+            cells[2] = None if cells[2] is None else 50 * cells[2]  # in percent of a range of 2
+            forms = ("{:.2f}", "{:.3f}", "{:.1f} %")
             rows.append(
                 [text(lang, f"cycle.row.{name}"), *(_number(lang, f, v) for f, v in zip(forms, cells, strict=True))]
             )

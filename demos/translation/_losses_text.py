@@ -3,7 +3,7 @@
 TEXT: dict[str, dict[str, str]] = {
     "en": {
         "losses.intro": "Your drawing through six networks that learned from the same batches at the same time, each "
-        "with another loss. They are narrower than the model above and had a quarter of its training, equal among "
+        "with another loss. They are narrower than the model above and had a seventh of its training, equal among "
         "themselves. L1 asks for the mean of all answers; the judge asks for one that could be real; its patch says "
         "over how many pixels.",
         "losses.input": "Your drawing",
@@ -26,7 +26,7 @@ TEXT: dict[str, dict[str, str]] = {
     },
     "pt": {
         "losses.intro": "O seu desenho passa por seis redes que aprenderam com os mesmos lotes ao mesmo tempo, cada "
-        "uma com outra perda. São mais estreitas que o modelo acima e tiveram um quarto do treino, igual entre elas. "
+        "uma com outra perda. São mais estreitas que o modelo acima e tiveram um sétimo do treino, igual entre elas. "
         "A L1 pede a média de todas as respostas; o juiz pede uma que poderia ser real; o patch dele diz em quantos "
         "pixels ele repara.",
         "losses.input": "Seu desenho",

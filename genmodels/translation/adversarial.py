@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils.parametrize import is_parametrized
 from torch.optim import Optimizer
 
 SLOPE = 0.2
@@ -60,6 +61,17 @@ def frozen(module: nn.Module) -> Iterator[None]:
     finally:
         for p in module.parameters():
             p.requires_grad_(True)
+
+
+@torch.no_grad()
+def settle(model: nn.Module, rounds: int = 100) -> None:
+    """Run the power iteration of every spectral norm anew: averaged over training, its vectors are no unit vectors."""
+    for module in model.modules():
+        if is_parametrized(module, "weight"):
+            module.train()
+            for _ in range(rounds):
+                _ = module.weight
+            module.eval()
 
 
 def adam(model: nn.Module, lr: float, weight_decay: float) -> list[Optimizer]:

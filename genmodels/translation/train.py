@@ -27,8 +27,8 @@ Batches = Callable[[int], Iterable[tuple[Tensor, ...]]]
 
 @dataclass(frozen=True)
 class Plan:
-    """Pictures seen in a whole training by device: on the CPU two hours of a core or less, a variant of an ablation a
-    quarter of the pictures."""
+    """Pictures seen in a whole training by device: on the CPU two hours of a core or less; an ablation's variants see
+    fewer, equal among themselves."""
 
     cpu: int
     cuda: int
@@ -69,6 +69,7 @@ def _recipe(id: str, budget: Budget, shipped: nn.Module, training: nn.Module, st
         **RATE,
     )
     shipped.cpu().eval()
+    adversarial.settle(shipped)
     weights.write(id, shipped, small=True)
     shipped.load_state_dict(weights.read(registry.folder(id)))  # figures are of what ships
     train.write_card(id, trained, budget, held_out=held_out.FIGURES[id](shipped))

@@ -208,7 +208,7 @@ def test_tables_say_what_the_cards_say(monkeypatch, lang):
         monkeypatch.setattr(part, "card", lambda id: {"metrics": CARDS[id]} if id in CARDS else {})
     point = (lambda said: said.replace(".", ",")) if lang == "pt" else str
     for shown, figures in (
-        (translation.run_cycle_table(lang), ["15.50", "16.60", "14.40", "0.200", "0.700"]),
+        (translation.run_cycle_table(lang), ["15.50", "16.60", "14.40", "10.0 %", "0.700"]),
         (translation.run_losses_table(lang), ["18.00", "0.150", "8.00", "0.333", "0.66"]),
     ):
         assert all(point(figure) in shown for figure in figures)

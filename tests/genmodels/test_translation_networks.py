@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional as F
 from torch.testing import assert_close
 
+from genmodels import registry
 from genmodels.translation import ablation, adversarial, bicyclegan, cyclegan, funit, pix2pix
 from genmodels.translation.adversarial import PatchGAN, augmented, frozen
 
@@ -307,3 +308,26 @@ def test_twenty_steps_lower_the_losses(unet, cycle, bicycle, few_shot):
         assert after < 0.8 * before, name
     before, after = learn(bicycle, (line, y, seed), "l1", 50)
     assert after < 0.8 * before
+
+
+def test_settled_spectral_norms_have_unit_vectors_and_unit_layers():
+    judge = adversarial.PatchGAN(3, 8).eval()
+    with torch.no_grad():
+        for name, buffer in judge.named_buffers():
+            if name.endswith(("_u", "_v")):
+                buffer.mul_(0.3)
+    adversarial.settle(judge)
+    vectors = [buffer for name, buffer in judge.named_buffers() if name.endswith(("_u", "_v"))]
+    assert vectors and all(abs(float(v.norm()) - 1) < 1e-4 for v in vectors)
+    for layer in judge.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            largest = torch.linalg.matrix_norm(layer.weight.flatten(1), 2)
+            assert abs(float(largest) - 1) < 0.05
+    assert not any(module.training for module in judge.modules())
+
+
+@pytest.mark.parametrize("id", ["cyclegan-styles", "cyclegan-fruit"])
+def test_shipped_judges_have_unit_vectors(id):
+    judges = registry.load(id, "cpu")
+    vectors = [buffer for name, buffer in judges.named_buffers() if name.endswith(("_u", "_v"))]
+    assert len(vectors) == 16 and all(abs(float(v.norm()) - 1) < 1e-3 for v in vectors)
