@@ -30,8 +30,8 @@ def card(id: str) -> dict[str, Any]:
 
 
 def markdown() -> str:
-    """Targets, painting by model and variant, styles against the hidden truth, and styles from K examples."""
-    parts = [_targets(), _painting(), _styles(), _few_shot()]
+    """Targets, painting by model and variant, facades, styles and the hidden truth, fruit, styles from K examples."""
+    parts = [_targets(), _painting(), _facades(), _styles(), _fruit(), _few_shot()]
     return "\n\n".join(part for part in parts if part) or "Not measured yet."
 
 
@@ -79,6 +79,33 @@ def _painting() -> str:
         for name, figures in found.items()
     ]
     head = ["held-out outlines", "PSNR (dB)", "feature distance", "gradient energy", "Fréchet", "paper: accuracy"]
+    return table(head, rows) if rows else ""
+
+
+def _facades() -> str:
+    """Held-out label maps, built, beside the mean photograph of training."""
+    found = _metrics("pix2pix-facades")
+    if not found:
+        return ""
+    keys = ("psnr_db", "feature_distance", "gradient_energy")
+    named = {"pix2pix-facades": found, "mean photograph": found["mean photograph"], "real": found["real"]}
+    rows = [[name, *(_number(figures.get(key)) for key in keys)] for name, figures in named.items()]
+    return table(["held-out facades", "PSNR (dB)", "feature distance", "gradient energy"], rows)
+
+
+def _fruit() -> str:
+    """Held-out photographs that a classifier takes for the other fruit."""
+    rows = [
+        [
+            name,
+            str(figures["pictures"]),
+            f"{100 * figures['taken_for_other_before']:.0f} %",
+            f"{100 * figures['taken_for_other_after']:.0f} %",
+            _number(figures["cycle_error"]),
+        ]
+        for name, figures in _metrics("cyclegan-fruit").items()
+    ]
+    head = ["cyclegan-fruit", "photographs", "taken for the other before", "and after", "round trip's error"]
     return table(head, rows) if rows else ""
 
 
