@@ -16,7 +16,6 @@ from tests.browser.conftest import Visit
 from tests.browser.serving import settled
 from tests.browser.test_page import NAMELESS, OUTSIDE, SIZES, serious
 
-LANGS = ["pt", "en"]
 TABS = list(translation.PARTS)
 
 
@@ -174,8 +173,7 @@ def test_a_link_brings_drawing_and_code_back(visit: Visit):
     assert drawing(again) == _examples.OUTLINES["apple"]
 
 
-@pytest.mark.parametrize("lang", LANGS)
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(("lang", "dark"), [("pt", False), ("en", True)], ids=["pt light", "en dark"])
 def test_everyone_can_read_it_at_any_size(visit: Visit, lang: str, dark: bool):
     page = start(visit, lang=lang, dark=dark)
     for name in TABS:
