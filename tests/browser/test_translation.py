@@ -158,10 +158,10 @@ def test_the_code_by_pad_slider_and_answer(visit: Visit):
     pad.press("ArrowUp")
     settled(page)
     assert page.evaluate("genlabCode.z()") != moved
+    by_hand, code = one.get_attribute("src"), page.evaluate("genlabCode.z()")
     page.locator(".tr-answers button").nth(3).click()
-    page.wait_for_function(
-        "() => document.querySelector('.tr-one img').src === document.querySelectorAll('.tr-answers img')[3].src"
-    )
+    page.wait_for_function("(old) => document.querySelector('.tr-one img').src !== old", arg=by_hand)
+    assert page.evaluate("genlabCode.z()") != code
 
 
 def test_a_link_brings_drawing_and_code_back(visit: Visit):

@@ -156,7 +156,7 @@ def test_same_seed_same_picture_another_seed_another(tiny):
 
     assert torch.equal(draw(7), draw(7))
     assert not torch.allclose(draw(7), draw(8))
-    torch.testing.assert_close(draw(7, count=3)[:1], draw(7))
+    torch.testing.assert_close(draw(7, count=3)[:1], draw(7), atol=5e-5, rtol=1e-4)  # batches round differently
 
 
 @pytest.mark.parametrize("name", sorted(pipeline.SCHEDULERS))
