@@ -13,12 +13,24 @@ from genmodels.errors import Refusal
 if TYPE_CHECKING:
     from torch import Tensor
 
+RAMP = ((0.27, 0.0, 0.33), (0.23, 0.32, 0.55), (0.13, 0.57, 0.55), (0.37, 0.79, 0.38), (0.99, 0.91, 0.14))  # viridis
+
 
 def uri(picture: Tensor) -> str:
     """Data address of a picture, uint8 or float in [-1, 1]."""
     file = io.BytesIO()
     images.to_pil(picture).save(file, "PNG", compress_level=1)
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def viridis(values: Tensor) -> Tensor:
+    """Numbers (H, W), clamped to 0 to 1 -> colours (H, W, 3) in [0, 1]."""
+    import torch
+
+    at = values.float().clamp(0, 1) * (len(RAMP) - 1)
+    low = at.floor().clamp(max=len(RAMP) - 2).long()
+    ramp, part = torch.tensor(RAMP), (at - low).unsqueeze(-1)
+    return ramp[low] * (1 - part) + ramp[low + 1] * part
 
 
 def decoded(data: object) -> Tensor:

@@ -23,7 +23,6 @@ RATIOS = (0, 95)  # percent
 PANELS = ("original", "masked", "reconstruction", "pasted", "error")
 WORST = 0.4  # mean difference of a pixel's colours in [0, 1] that the error map shows brightest
 SPOTS = {key: f"{{{key}}}" for key in ("row", "column", "what")}  # filled in the browser
-RAMP = ((0.27, 0.0, 0.33), (0.23, 0.32, 0.55), (0.13, 0.57, 0.55), (0.37, 0.79, 0.38), (0.99, 0.91, 0.14))  # viridis
 
 
 @dataclass(frozen=True)
@@ -263,10 +262,7 @@ def _error(asked: Asked) -> str:
     from genmodels.masking.patches import on_pixels
 
     error = ((asked.predicted - asked.picture) / 2).abs().mean(1)[0].cpu()  # (S, S) in [0, 1]
-    at = (error / WORST).clamp(max=1) * (len(RAMP) - 1)
-    low = at.floor().clamp(max=len(RAMP) - 2).long()
-    ramp, part = torch.tensor(RAMP), (at - low).unsqueeze(-1)
-    color = ramp[low] * (1 - part) + ramp[low + 1] * part
+    color = _pictures.viridis(error / WORST)
     opacity = on_pixels(asked.hidden, asked.model.size)[0, 0].cpu().unsqueeze(-1).float()
     pixels = (torch.cat([color, opacity], -1) * 255).round().byte().numpy()
     file = io.BytesIO()

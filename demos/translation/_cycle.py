@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from gradio.components import Component
 
-from demos import _shell
+from demos import _pictures, _shell
 from demos._quick import on
 from demos.translation import _gallery, _views
-from demos.translation._views import NONE, Refresh, card, figure, text
+from demos.translation._views import Refresh, card, cell, figure, text
 from genmodels.errors import Refusal, one_of
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ MODELS = ("cyclegan-styles", "cyclegan-fruit")
 DIRECTIONS = ("there", "back")
 STYLES = {"there": ("twemoji", "fluent-3d"), "back": ("fluent-3d", "twemoji")}
 FIRST = "1f980"  # the crab
-RAMP = ((0.27, 0.0, 0.33), (0.23, 0.32, 0.55), (0.13, 0.57, 0.55), (0.37, 0.79, 0.38), (0.99, 0.91, 0.14))  # viridis
 WORST = 0.4  # difference of a pixel, of 1, that the error map shows brightest
 ROWS = ("untranslated", "cyclegan-styles", "full", "no-cycle", "no-identity", "paired")
 
@@ -72,7 +70,7 @@ def run_cycle_table(lang: str) -> str:
             cells[2] = None if cells[2] is None else 50 * cells[2]  # in percent of a range of 2
             forms = ("{:.2f}", "{:.3f}", "{:.1f} %")
             rows.append(
-                [text(lang, f"cycle.row.{name}"), *(_number(lang, f, v) for f, v in zip(forms, cells, strict=True))]
+                [text(lang, f"cycle.row.{name}"), *(cell(lang, f, v) for f, v in zip(forms, cells, strict=True))]
             )
     head = [text(lang, f"cycle.head.{key}") for key in ("what", "psnr", "feature", "trip")]
     intro = _views.says(text(lang, "cycle.table"))
@@ -144,14 +142,5 @@ def _made(lang: str, id: str, way: str, x: Tensor, truth: Tensor | None) -> str:
 
 def _heat(values: Tensor) -> Tensor:
     """(H, W), 0 to 1 -> (1, 3, 8 H, 8 W) in [-1, 1]: viridis, each value a square."""
-    import torch
-
-    at = values.float().clamp(0, 1) * (len(RAMP) - 1)
-    low = at.floor().clamp(max=len(RAMP) - 2).long()
-    ramp, part = torch.tensor(RAMP), (at - low).unsqueeze(-1)
-    color = ramp[low] * (1 - part) + ramp[low + 1] * part
+    color = _pictures.viridis(values)
     return (color.permute(2, 0, 1)[None] * 2 - 1).repeat_interleave(8, 2).repeat_interleave(8, 3)
-
-
-def _number(lang: str, form: str, value: float | None) -> str:
-    return NONE if value is None else escape(_views.fill(lang, form, float(value)))

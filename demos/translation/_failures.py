@@ -11,7 +11,7 @@ from gradio.components import Component
 
 from demos import _i18n, _shell
 from demos.translation import _examples, _gallery, _views
-from demos.translation._views import Refresh, figure, text
+from demos.translation._views import Refresh, apart, figure, text
 from genmodels.errors import Refusal
 from genmodels.translation.sketch import DIGITS
 
@@ -108,14 +108,6 @@ def far(lang: str) -> str:
         with torch.inference_mode():
             shown += [_made(lang, x, f"far.{name}", made=False), _made(lang, model(x), f"far.{name}.painted")]
     return _case(lang, "far", shown)
-
-
-def apart(pictures: Tensor) -> float:
-    """Mean difference of two of the pictures (N, 3, H, W), in percent of the range."""
-    import torch
-
-    pairs = [(a - b).abs().mean() for i, a in enumerate(pictures) for b in pictures[:i]]
-    return 50 * float(torch.stack(pairs).mean())
 
 
 def scribble(strokes: int) -> str:

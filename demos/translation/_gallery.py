@@ -22,18 +22,13 @@ KEPT_SECONDS = 3600  # that a visitor's picture stays in the session
 
 
 def shelf(name: str, many: bool = False) -> gr.HTML:
-    """The component; `select` and `upload` are its events, `picked` and `sent` the scripts that say what of."""
+    """The component; `select` and `upload` are its events, `sent` the script that hands over what was uploaded."""
     script = (Path(__file__).parent / "gallery.js").read_text(encoding="utf-8")
     script = script.replace("NAME", name).replace("MANY", "true" if many else "false")
     template = '<div class="tr-shelf"></div><div class="tr-own"></div>'
     return gr.HTML(
         html_template=template, js_on_load=_pictures.picker() + script, elem_id=f"tr-shelf-{name}", padding=False
     )
-
-
-def picked(name: str) -> str:
-    """A script that puts the chosen picture's key into an event's first input after the language."""
-    return f"(lang, key, ...rest) => [lang, genlabGallery.{name}.key(), ...rest]"
 
 
 def sent(name: str) -> str:

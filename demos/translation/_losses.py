@@ -7,10 +7,10 @@ from gradio.components import Component
 
 from demos import _shell
 from demos.translation import _views
-from demos.translation._views import NONE, Refresh, card, figure, text
+from demos.translation._views import Refresh, card, cell, figure, text
+from genmodels.translation.report import PAPER
 
 MODEL = "pix2pix-ablation"
-PAPER = {"l1": 0.42, "cgan": 0.57, "patch-1": 0.39, "patch-16": 0.65, "patch-70": 0.66, "patch-whole": 0.42}
 
 
 def run_losses(lang: str, outline: object) -> str:
@@ -38,8 +38,8 @@ def run_losses_table(lang: str) -> str:
     keys = {"psnr_db": "{:.2f}", "gradient_energy": "{:.3f}", "frechet": "{:.2f}"}
     rows = []
     for name, paper in PAPER.items():
-        own = [_cell(lang, form, found[name].get(key)) for key, form in keys.items()]
-        rows.append([text(lang, f"losses.{name}"), _cell(lang, "{:.2f}", paper), *own])
+        own = [cell(lang, form, found[name].get(key)) for key, form in keys.items()]
+        rows.append([text(lang, f"losses.{name}"), cell(lang, "{:.2f}", paper), *own])
     head = [text(lang, f"losses.head.{key}") for key in ("what", "paper", "psnr", "energy", "frechet")]
     table = _shell.measure_table(lang, rows, head)
     real = found.get("baselines", {}).get("real", {}).get("gradient_energy")
@@ -62,7 +62,3 @@ def build(ctx: _shell.Context, outline: Component) -> list[Refresh]:
     made, table = gr.HTML(elem_id="tr-losses", min_height=220), gr.HTML(elem_id="tr-losses-table")
     ctx.on_show(run_losses_table, [], [table])
     return [(run_losses, [outline], [made])]
-
-
-def _cell(lang: str, form: str, value: float | None) -> str:
-    return NONE if value is None else _views.fill(lang, form, float(value))

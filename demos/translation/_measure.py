@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
 import gradio as gr
 
 from demos import _shell
 from demos.translation import _views
-from demos.translation._views import NONE, card, text
+from demos.translation._views import card, cell, text
 
 GUESSES = ("input", "cycle", "paired")
 HELD = {"line": "openmoji-line", "colour": "openmoji"}  # styles that FUNIT never learned from
@@ -20,7 +19,7 @@ def run_tables(lang: str) -> str:
     """HTML: painting beside what needs no learning; then each paper's claim beside what was measured here."""
     if not _metrics("pix2pix-outline"):
         return _views.says(text(lang, "measure.none"))
-    intro = _views.says(text(lang, "measure.intro").replace("`", ""))
+    intro = _views.says(text(lang, "measure.intro"))
     return intro + _painting(lang) + _claims(lang)
 
 
@@ -61,7 +60,7 @@ def _painting(lang: str) -> str:
     rows |= {id: _metrics(id) for id in ("pix2pix-outline", "bicycle-outline")}
     keys = {"psnr_db": "{:.2f}", "feature_distance": "{:.3f}", "gradient_energy": "{:.3f}", "frechet": "{:.2f}"}
     cells = [
-        [text(lang, f"measure.row.{name}"), *(_cell(lang, form, found.get(key)) for key, form in keys.items())]
+        [text(lang, f"measure.row.{name}"), *(cell(lang, form, found.get(key)) for key, form in keys.items())]
         for name, found in rows.items()
         if found
     ]
@@ -125,7 +124,3 @@ CLAIMS: dict[str, Callable[[], dict[str, float] | None]] = {
     "few": _few,
     "time": _time,
 }
-
-
-def _cell(lang: str, form: str, value: float | None) -> str:
-    return NONE if value is None else escape(_views.fill(lang, form, float(value)))

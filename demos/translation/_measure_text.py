@@ -2,9 +2,8 @@
 
 TEXT: dict[str, dict[str, str]] = {
     "en": {
-        "measure.intro": "Measured by `evaluate translation` on pictures that no training saw. Our networks are a "
-        "hundred "
-        "times smaller than the papers’ and saw other pictures, so compare the order of the rows, not the numbers.",
+        "measure.intro": "Measured by evaluate translation on pictures that no training saw. Our networks are 25 to "
+        "40 times smaller than the papers’ and saw other pictures, so compare the order of the rows, not the numbers.",
         "measure.none": "Nothing was measured yet.",
         "measure.paint": "{count} held-out outlines",
         "measure.psnr": "PSNR (dB)",
@@ -50,9 +49,9 @@ TEXT: dict[str, dict[str, str]] = {
         "answer_none": "The models have not been measured yet.",
     },
     "pt": {
-        "measure.intro": "Medido por `evaluate translation` em imagens que nenhum treino viu. Nossas redes são cem "
-        "vezes "
-        "menores que as dos artigos e viram outras imagens; por isso, compare a ordem das linhas, não os números.",
+        "measure.intro": "Medido por evaluate translation em imagens que nenhum treino viu. Nossas redes são de 25 a "
+        "40 vezes menores que as dos artigos e viram outras imagens; por isso, compare a ordem das linhas, não os "
+        "números.",
         "measure.none": "Ainda não há medidas.",
         "measure.paint": "{count} contornos separados",
         "measure.psnr": "PSNR (dB)",

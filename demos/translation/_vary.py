@@ -58,8 +58,7 @@ def run_vary(lang: str, outline: object, seed: object, z: object) -> tuple[str, 
     ms = 1000 * (time.perf_counter() - began) * ANSWERS / len(codes)
     answers, one, probed = made.split([ANSWERS, 1, 2 * CODES])
     effects = (probed[:CODES] - probed[CODES:]).abs().mean((1, 2, 3)).tolist()
-    apart = torch.stack([(a - b).abs().mean() for i, a in enumerate(answers) for b in answers[:i]]).mean()
-    line = text(lang, "vary.caption", count=ANSWERS, ms=ms, apart=100 * float(apart) / 2)
+    line = text(lang, "vary.caption", count=ANSWERS, ms=ms, apart=_views.apart(answers))
     caption = f'<p class="tr-caption"><b>{escape(line)}</b> {_shell.generated_label(lang)}</p>'
     return _board(lang, answers, drawn, one, mine, effects), caption, _written(mine)
 

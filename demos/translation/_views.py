@@ -41,6 +41,19 @@ def card(id: str) -> dict[str, Any]:
         return {}
 
 
+def cell(lang: str, form: str, value: float | None) -> str:
+    """A number for a table, a dash where there is none."""
+    return NONE if value is None else fill(lang, form, float(value))
+
+
+def apart(pictures: Tensor) -> float:
+    """Mean difference of two of the pictures (N, 3, H, W), in percent of the range."""
+    import torch
+
+    pairs = [(a - b).abs().mean() for i, a in enumerate(pictures) for b in pictures[:i]]
+    return 50 * float(torch.stack(pairs).mean())
+
+
 def says(sentence: str, kind: str = "tr-says") -> str:
     """HTML of a paragraph."""
     return f'<p class="{kind}">{escape(sentence)}</p>'

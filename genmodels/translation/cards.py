@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genmodels.registry import ModelCard, register
+from genmodels.text_to_image.published import CHECKED
 from genmodels.weights import Embedded, Hub
 
 if TYPE_CHECKING:
@@ -77,18 +78,6 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], set[str], int, str, str, str]] 
 }
 
 
-WORDS = ("merges.txt", "special_tokens_map.json", "tokenizer_config.json", "vocab.json")
-ENCODER = ("config.json", "model.safetensors")
-NETWORK = ("config.json", "diffusion_pytorch_model.safetensors")
-PARTS = {
-    "scheduler": ("scheduler_config.json",),
-    "tokenizer": WORDS,
-    "text_encoder": ENCODER,
-    "unet": NETWORK,
-    "vae": NETWORK,
-    "safety_checker": ENCODER,
-    "feature_extractor": ("preprocessor_config.json",),
-}
 INSTRUCT = ModelCard(
     id="instruct-pix2pix",
     topic="translation",
@@ -96,7 +85,7 @@ INSTRUCT = ModelCard(
     weights=Hub(
         "timbrooks/instruct-pix2pix",
         "31519b5cb02a7fd89b906d88731cd4d6a7bbf88d",
-        tuple(f"{part}/{file}" for part, files in PARTS.items() for file in files),
+        tuple(f"{part}/{file}".replace(".fp16", "") for part, files in CHECKED.items() for file in files),
     ),
     params=859_532_484 + 123_060_480 + 83_653_863 + 303_981_588,  # U-Net, text encoder, autoencoder, safety checker
     license="MIT",

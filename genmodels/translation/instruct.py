@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from genmodels.errors import Refusal, in_range
+from genmodels.errors import in_range
 from genmodels.step import Step
+from genmodels.translation.sdedit import sized
 
 if TYPE_CHECKING:
     from genmodels.text_to_image.hub_pipeline import HubPipeline
@@ -51,12 +52,7 @@ def edit(
     in_range("text_scale", text_scale, 1, 20)
     in_range("steps", steps, 1, 100)
     in_range("seed", seed, 0, 2**31 - 1)
-    size = side(model)
-    if picture.shape != (1, 3, size, size):
-        shape = str(tuple(picture.shape))
-        raise Refusal(
-            "photo_size", f"the picture is {shape}, not (1, 3, {size}, {size})", shape=shape, low=size, high=size
-        )
+    sized(picture, side(model))
     solver = model.new_scheduler("ddim")
     solver.set_timesteps(steps, device=model.device)
     with model._using("vae") as vae:

@@ -19,6 +19,15 @@ from genmodels.text_to_image import pipeline
 from genmodels.text_to_image.pipeline import ANY_STYLE, Pipeline
 
 
+def sized(picture: Tensor, side: int) -> None:
+    """Raises Refusal("photo_size") unless the picture is (1, 3, side, side)."""
+    if picture.shape != (1, 3, side, side):
+        shape = str(tuple(picture.shape))
+        raise Refusal(
+            "photo_size", f"the picture is {shape}, not (1, 3, {side}, {side})", shape=shape, low=side, high=side
+        )
+
+
 @torch.no_grad()
 def encode(model: Pipeline, pictures: Tensor) -> Tensor:
     """(B, 3, H, W) in [-1, 1] -> latents (B, C, H / factor, W / factor) with the mean and scale of the denoiser's."""
@@ -55,12 +64,7 @@ def sdedit(
     """
     in_range("strength", strength, 0, 1)
     pipeline.check(steps, guidance_scale, seed, style, model.styles)
-    side = pipeline.picture_size(model)
-    if picture.shape != (1, 3, side, side):
-        shape = str(tuple(picture.shape))
-        raise Refusal(
-            "photo_size", f"the picture is {shape}, not (1, 3, {side}, {side})", shape=shape, low=side, high=side
-        )
+    sized(picture, pipeline.picture_size(model))
     solver = model.new_scheduler("ddim")
     solver.set_timesteps(steps, device=model.device)
     times = solver.timesteps[steps - round(strength * steps) :]

@@ -246,9 +246,11 @@ def test_a_case_whose_model_is_missing_leaves_the_others(small, monkeypatch, lan
 
 
 @languages
-def test_what_is_said_of_traces_and_ghosts_fits_what_was_measured(small, lang):
+def test_what_is_said_of_traces_and_ghosts_fits_what_was_measured(small, monkeypatch, lang):
     said = translation.run_failures(lang)
     assert _views.text(lang, "failures.identity.no_traces") in said, "an untrained network hides nothing"
+    monkeypatch.setattr(_failures, "TRACES", 0.0)
+    assert _views.text(lang, "failures.identity.traces") in _failures.identity(lang)
     for name in ("cgan", "patch-70"):
         with torch.no_grad():
             last = small["pix2pix-ablation"].variants[name].last[1]
@@ -262,8 +264,8 @@ def test_what_is_said_of_traces_and_ghosts_fits_what_was_measured(small, lang):
 
 def test_apart_is_none_for_equal_pictures_and_half_for_black_and_white():
     black, white = torch.full((1, 3, 4, 4), -1.0), torch.ones(1, 3, 4, 4)
-    assert _failures.apart(torch.cat([black, black])) == 0
-    assert _failures.apart(torch.cat([black, white])) == pytest.approx(100)
+    assert _views.apart(torch.cat([black, black])) == 0
+    assert _views.apart(torch.cat([black, white])) == pytest.approx(100)
 
 
 @languages

@@ -156,7 +156,9 @@ def test_same_seed_same_picture_another_seed_another(tiny):
 
     assert torch.equal(draw(7), draw(7))
     assert not torch.allclose(draw(7), draw(8))
-    torch.testing.assert_close(draw(7, count=3)[:1], draw(7), atol=5e-5, rtol=1e-4)  # batches round differently
+    assert torch.equal(pipeline.start_noise(3, 7, tiny)[:1], pipeline.start_noise(1, 7, tiny))
+    # A batch of three rounds otherwise than one: over 30 seeds at most 1.4 times the default tolerances on some CPUs.
+    torch.testing.assert_close(draw(7, count=3)[:1], draw(7), atol=2e-5, rtol=2.6e-6)
 
 
 @pytest.mark.parametrize("name", sorted(pipeline.SCHEDULERS))

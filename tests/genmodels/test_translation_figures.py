@@ -279,7 +279,7 @@ def test_a_sheet_holds_48_rows_at_most(place, data, features):
         sheet.draw("pix2pix-ablation", place / "a.png")
     ship("funit-styles")
     result = CliRunner().invoke(evaluate.command, ["--model", "funit-styles", "--sheet", str(place / "a.png")])
-    assert result.exit_code == 0 and extent(place / "a.png")[0] > 3 * 5 * 64
+    assert result.exit_code == 0 and extent(place / "a.png")[0] == 3 * (5 * 64 + sheet.GAP) + sheet.GAP
 
 
 @pytest.mark.parametrize("id", list(sample.WAYS))
