@@ -61,7 +61,7 @@ def run_cycle_table(lang: str) -> str:
     main, variants = (card(id).get("metrics", {}) for id in ("cyclegan-styles", "cyclegan-ablation"))
     if not main:
         return _views.says(text(lang, "measure.none"))
-    found = {"untranslated": {"there": main.get("untranslated", {})}, "cyclegan-styles": main} | variants
+    found = variants | {"untranslated": {"there": main.get("untranslated", {})}, "cyclegan-styles": main}
     rows = []
     for name in ROWS:
         there = found.get(name, {}).get("there", {})

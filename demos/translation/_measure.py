@@ -102,7 +102,7 @@ def _diverse() -> dict[str, float]:
 
 def _few() -> dict[str, float]:
     found = _metrics("funit-styles")
-    return {f"{name}{k}": found[style][f"k={k}"]["accepted"] for name, style in HELD.items() for k in (1, 5, 20)}
+    return {f"{name}{k}": 100 * found[style][f"k={k}"]["accepted"] for name, style in HELD.items() for k in (1, 5, 20)}
 
 
 def _time() -> dict[str, float]:

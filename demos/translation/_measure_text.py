@@ -29,8 +29,8 @@ TEXT: dict[str, dict[str, str]] = {
         "measure.cycle.here": "{cycle:.2f} dB; told the pairs {paired:.2f} dB; untranslated {base:.2f} dB",
         "measure.few": "Do a few examples suffice?",
         "measure.few.paper": "more examples are better, up to 20",
-        "measure.few.here": "taken for the new style at K = 1, 5, 20: OpenMoji’s lines {line1:.0%}, {line5:.0%}, "
-        "{line20:.0%}; OpenMoji in colour {colour1:.0%}, {colour5:.0%}, {colour20:.0%}",
+        "measure.few.here": "taken for the new style at K = 1, 5, 20: OpenMoji’s lines {line1:.0f} %, {line5:.0f} %, "
+        "{line20:.0f} %; OpenMoji in colour {colour1:.0f} %, {colour5:.0f} %, {colour20:.0f} %",
         "measure.time": "How long does one picture take?",
         "measure.time.paper": "the published networks on the same pictures: U-Net 256 {unet:.0f} ms, ResNet "
         "{resnet:.0f} ms",
@@ -78,8 +78,9 @@ TEXT: dict[str, dict[str, str]] = {
         "measure.cycle.here": "{cycle:.2f} dB; conhecendo os pares, {paired:.2f} dB; sem traduzir, {base:.2f} dB",
         "measure.few": "Bastam poucos exemplos?",
         "measure.few.paper": "mais exemplos ajudam, até 20",
-        "measure.few.here": "aceito como o estilo novo com K = 1, 5, 20: traços do OpenMoji, {line1:.0%}, {line5:.0%}, "
-        "{line20:.0%}; OpenMoji em cores, {colour1:.0%}, {colour5:.0%}, {colour20:.0%}",
+        "measure.few.here": "aceito como o estilo novo com K = 1, 5, 20: traços do OpenMoji, {line1:.0f} %, "
+        "{line5:.0f} %, "
+        "{line20:.0f} %; OpenMoji em cores, {colour1:.0f} %, {colour5:.0f} %, {colour20:.0f} %",
         "measure.time": "Quanto tempo leva uma imagem?",
         "measure.time.paper": "as redes publicadas, nas mesmas imagens: U-Net 256, {unet:.0f} ms; ResNet, "
         "{resnet:.0f} ms",

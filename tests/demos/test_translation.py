@@ -197,7 +197,7 @@ def test_tables_and_answer_say_what_the_cards_say(monkeypatch, lang):
     monkeypatch.setattr(_measure, "card", lambda id: CARDS.get(id, {}))
     shown = translation.run_tables(lang)
     point = (lambda said: said.replace(".", ",")) if lang == "pt" else str
-    for figure in ("20.10", "17.30", "3.20", "0.400", "15.50", "16.60", "14.40", "4.2", "33", "92%", "12%"):
+    for figure in ("20.10", "17.30", "3.20", "0.400", "15.50", "16.60", "14.40", "4.2", "33", "92 %", "12 %"):
         assert point(figure) in shown, figure
     assert all(point(figure) in translation.run_answer(lang) for figure in ("15.50", "16.60", "14.40"))
 
