@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
+import json
 import logging
 import secrets
 import time
@@ -28,7 +30,8 @@ HEAVY = "heavy"
 LATEX = [{"left": "$$", "right": "$$", "display": True}, {"left": "$", "right": "$", "display": False}]
 SEED_MAX = 2**31 - 1
 ON_LOAD = "async () => [await genlab.setLanguage(genlab.language())]"
-ON_LANGUAGE = "async (lang) => [await genlab.setLanguage(lang)]"
+ON_LANGUAGE = "async (lang, active) => [await genlab.setLanguage(lang), active]"
+_numbers = itertools.count(1)
 
 
 @dataclass
@@ -204,7 +207,6 @@ def page(topics: list[ModuleType]) -> tuple[gr.Blocks, gr.I18n]:
     i18n = _i18n.translations(topics)
     with gr.Blocks(title="GenLab", analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600)) as demo:
         lang = _header(i18n)
-        active = gr.State(topics[0].ID)
         contexts, tab_items = [], []
         with gr.Tabs(elem_id="topics", overflow_behavior="wrap") as tabs:
             for topic in topics:
@@ -213,7 +215,7 @@ def page(topics: list[ModuleType]) -> tuple[gr.Blocks, gr.I18n]:
                     topic.build(ctx)
                 contexts.append(ctx)
                 tab_items.append(item)
-        _wire(demo, lang, active, tabs, tab_items, contexts)
+        _wire(demo, lang, tabs, tab_items, contexts)
     return demo, i18n
 
 
@@ -276,10 +278,15 @@ def _header(i18n: gr.I18n) -> gr.Radio:
     return lang
 
 
-def _wire(
-    demo: gr.Blocks, lang: gr.Radio, active: gr.State, tabs: gr.Tabs, items: list[gr.Tab], contexts: list[Context]
-) -> None:
+def _wire(demo: gr.Blocks, lang: gr.Radio, tabs: gr.Tabs, items: list[gr.Tab], contexts: list[Context]) -> None:
+    """Fill a tab when it opens and again in another language.
+
+    Tabs are outputs of the browser's own functions only: at each event Gradio 6 copies the state of every component
+    that was an output of the server's before, with all that it holds.
+    """
     known = [ctx.topic.ID for ctx in contexts]
+    active = gr.State("")
+    shows = [gr.Number(visible="hidden") for _ in contexts]  # a new number here fills that tab
 
     def opened(lang: str, request: gr.Request) -> list[Any]:
         query = dict(request.query_params)
@@ -288,33 +295,41 @@ def _wire(
             gr.Warning(_i18n.say(lang, "no_tab"))
             tab = known[0]
         updates = [ctx.restored(lang, query if ctx.topic.ID == tab else {}) for ctx in contexts]
-        active = tab if tab == known[0] else ""  # another tab fills itself when it is selected here, once
-        return [lang, active, gr.Tabs(selected=tab), *(update for group in updates for update in group), *labels(lang)]
+        first = tab if tab == known[0] else ""  # another tab fills itself when it is selected, after this
+        return [lang, first, *shown(first), *(update for group in updates for update in group)]
 
-    def labels(lang: str) -> list[Any]:
-        return [gr.update(label=ctx.topic.TEXT[lang][key]) for ctx in contexts for _, key in ctx.tabs]
+    def shown(tab: str) -> list[Any]:
+        return [next(_numbers) if name == tab else gr.skip() for name in known]
+
+    def select(tab: str, lang: str | None) -> tuple[str, Any]:
+        return tab, next(_numbers) if lang else gr.skip()  # Gradio selects the first tab before it knows the language
 
     labelled = [tab for ctx in contexts for tab, _ in ctx.tabs]
+    labels = json.dumps(
+        {
+            code: [
+                {"__type__": "update", "label": ctx.topic.TEXT[code][key]} for ctx in contexts for _, key in ctx.tabs
+            ]
+            for code in _i18n.LANGUAGES
+        }
+    )
     controls = [control.component for ctx in contexts for control in ctx.controls.values()]
     private = {"api_visibility": "private", "show_progress": "hidden"}
-    loaded = demo.load(opened, lang, [lang, active, tabs, *controls, *labelled], js=ON_LOAD, **private)
+    loaded = demo.load(opened, lang, [lang, active, *shows, *controls], js=ON_LOAD, **private)
+    loaded.then(None, lang, [tabs, *labelled], js=f"(lang) => [genlab.asked({known}), ...({labels})[lang]]")
     switched = lang.input(
-        lambda lang: [lang, *labels(lang)], lang, [lang, *labelled], js=ON_LANGUAGE, queue=False, **private
+        lambda lang, active: [lang, *shown(active)],
+        [lang, active],
+        [lang, *shows],
+        js=ON_LANGUAGE,
+        queue=False,
+        **private,
     )
-    for ctx, item in zip(contexts, items, strict=True):
-        selected = item.select(functools.partial(str, ctx.topic.ID), None, active, queue=False, **private)
+    switched.then(None, lang, labelled, js=f"(lang) => ({labels})[lang]")
+    for ctx, item, show in zip(contexts, items, shows, strict=True):
+        item.select(functools.partial(select, ctx.topic.ID), lang, [active, show], queue=False, **private)
         for fn, inputs, outputs in ctx.renders:
-            for event in (loaded, switched, selected):
-                shown = _if_active(fn, ctx.topic.ID, len(outputs))
-                event.then(shown, [active, *inputs], outputs, queue=False, **private)
-
-
-def _if_active(fn: Callable[..., Any], topic: str, outputs: int) -> Callable[..., Any]:
-    def shown(active: str, lang: str | None, *values: Any) -> Any:
-        ready = active == topic and lang is not None  # Gradio selects the first tab before the page knows its language
-        return fn(lang, *values) if ready else _skips(outputs)
-
-    return shown
+            show.change(fn, inputs, outputs, queue=False, **private)
 
 
 def _guarded(fn: Callable[..., Any], outputs: int) -> Callable[..., Any]:

@@ -19,7 +19,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from demos import _i18n, open_set, topics
 from tests.browser.conftest import Visit
-from tests.browser.serving import GUARD, ROOT, settled
+from tests.browser.serving import GUARD, ROOT, filled, settled
 
 ONE = [(0.5, 0.15), (0.5, 0.5), (0.49, 0.88)]
 ZIGZAG = [(0.1, 0.2), (0.9, 0.25), (0.1, 0.5), (0.9, 0.55), (0.1, 0.8), (0.9, 0.9), (0.15, 0.15)]
@@ -97,6 +97,15 @@ def test_first_language(visit: Visit, locale: str, query: str, lang: str):
     expect(page.get_by_role("tab", name=says(lang, "tab"))).to_be_visible()
     expect(word(page)).to_have_text(says(lang, "unknown"))
     expect(page.get_by_role("radio", name={"pt": "Português", "en": "English"}[lang])).to_be_checked()
+
+
+def test_opening_the_page_asks_for_its_tab_alone(visit: Visit):
+    page = visit()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if "/gradio_api/" in request.url else None)
+    page.reload()
+    filled(page, "open_set")
+    assert 1 <= len([url for url in asked if "/run/" in url or "/queue/join" in url]) <= 6
 
 
 def test_switching_language_half_way_keeps_the_work(visit: Visit):

@@ -75,6 +75,17 @@ def test_the_whole_page_builds_twice():
     assert i18n.translations["pt"]["shell.run"] == "Executar"
 
 
+def test_no_tab_is_an_output_of_the_server():
+    """Gradio copies the state of all that a tab holds at every event after one that put out the tab."""
+    page, _ = in_loop(lambda: _shell.page(TOPICS))
+    assert not [
+        (event.name, type(output).__name__)
+        for event in page.fns.values()
+        for output in event.outputs
+        if event.fn is not None and isinstance(output, gr.Tab | gr.Tabs)
+    ]
+
+
 def calls(folder: str):
     for path in sorted((ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
