@@ -96,7 +96,8 @@ TEXT = {
     "leak.same": "Bit for bit the same: {count} of {total} hidden values differ. Nothing leaks.",
     "leak.differ": "{count} of {total} hidden values differ, by up to {most:.0f} of 255: what is visible counts.",
     "few.intro": "The encoder, learned without labels, as a backbone: CIFAR-10 with 1, 5, 10, 50, 100 or all labels of "
-    "each class. Solid: the whole network trained; dashed: only a linear probe on frozen codes.",
+    "each class. Solid: the whole network trained; dashed: only a linear probe on frozen codes, on their mean and "
+    "spread in nine cells of the picture.",
     "few.none": "These curves have not been measured in this copy yet.",
     "few.x": "labels per class",
     "few.y": "test accuracy (%)",

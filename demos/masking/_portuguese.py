@@ -97,7 +97,7 @@ TEXT = {
     "leak.differ": "{count} de {total} valores escondidos mudaram, em até {most:.0f} de 255: o que está visível conta.",
     "few.intro": "O codificador, aprendido sem rótulos, como ponto de partida: CIFAR-10 com 1, 5, 10, 50, 100 ou todos "
     "os rótulos de cada classe. Linha cheia: a rede inteira é treinada; tracejada: só uma sonda linear sobre códigos "
-    "fixos.",
+    "fixos, com a média e o desvio de cada uma de nove células da imagem.",
     "few.none": "Estas curvas ainda não foram medidas nesta cópia.",
     "few.x": "rótulos por classe",
     "few.y": "acurácia no teste (%)",

@@ -62,4 +62,4 @@ register(_card("fcmae-photos", REBUILDS, Embedded("fcmae-photos"), 2_723_616, DA
 for _size, (_commit, _params) in PUBLISHED.items():
     _hub = Hub(f"facebook/vit-mae-{_size}", _commit, FILES)
     register(_card(f"vit-mae-{_size}", REBUILDS | {"attend"}, _hub, _params, "ImageNet-1K", VIT))(_mae)
-register(_card("cifar-codes", {"compare"}, Embedded("cifar-codes"), 1_062_912, CIFAR, VIT))(_codes)
+register(_card("cifar-codes", {"compare"}, Embedded("cifar-codes"), 2_793_472, CIFAR, VIT))(_codes)

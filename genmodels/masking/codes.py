@@ -22,8 +22,8 @@ from genmodels.train import Budget, Trained, write_card
 
 ID = "cifar-codes"
 EACH = 100  # pictures of each class, to train and to test
-WIDTHS = {"mae-photos": 768, "fcmae-photos": 768}
-KEPT = 192  # components
+WIDTHS = {"mae-photos": 3456, "fcmae-photos": 3456}
+KEPT = 256  # components
 CLASSES = len(cifar10.NAMES)
 
 
@@ -77,7 +77,7 @@ def recipe(budget: Budget) -> Iterator[Step]:
             splits.append(few_shot.codes(registry.load(id, "cpu"), images[few_shot.drawn(labels, EACH)]))
         found.pack(id, *splits)
         yield Step(i + 1, len(WIDTHS))
-    weights.write(ID, found)
+    weights.write(ID, found, small=True)
     trained = Trained(len(WIDTHS), 2 * CLASSES * EACH, time.monotonic() - began)
     write_card(ID, trained, budget, held_out={f"probe_{id}": round(probed(found, id), 4) for id in WIDTHS})
 

