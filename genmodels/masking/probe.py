@@ -2,8 +2,8 @@
 
 He et al. 2022 (arXiv:2111.06377), section 4.1, probe the mean of the last layer's codes, standardised; here the mean
 and the spread of the codes in each cell of a coarse grid. Coates, Ng and Lee 2011 ("An analysis of single-layer
-networks in unsupervised feature learning", section 3.2) pool by quarters; with 600 CIFAR-10 labels per class 46 % of the
-answers were right on quarters' means, 52 % with their spread, 59 % on nine overlapping cells.
+networks in unsupervised feature learning", section 3.2) pool by quarters; with 600 CIFAR-10 labels per class 46 % of
+the answers were right on quarters' means, 52 % with their spread, 59 % on nine overlapping cells.
 """
 
 from __future__ import annotations
