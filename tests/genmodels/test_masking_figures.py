@@ -313,7 +313,7 @@ def test_bench_times_ours_and_peers(shipped, monkeypatch):
 
 
 def test_the_recipe_writes_weights_and_card_and_goes_on(folder, shipped, tmp_path, monkeypatch):
-    config = shipped.network.config
+    config = ViTMAEConfig(**shipped.network.config.to_dict(), attn_implementation="eager")
     params = sum(p.numel() for p in shipped.parameters())
     card = ModelCard(
         "mae-photos", "masking", {"reconstruct"}, Embedded("mae-photos"), params, "free", "a paper", "some"
@@ -328,6 +328,13 @@ def test_the_recipe_writes_weights_and_card_and_goes_on(folder, shipped, tmp_pat
     seen = []
     batches = train.photograph_batches
     monkeypatch.setattr(train, "photograph_batches", lambda x, *rest: seen.append(x) or batches(x, *rest))
+    attends, held_out = [], train.held_out
+
+    def watched(model, found):
+        attends.append(model.network.config._attn_implementation)
+        return held_out(model, found)
+
+    monkeypatch.setattr(train, "held_out", watched)
     steps = list(train.photographs_mae(Budget(data=folder)))
     written = weights.read_card("mae-photos")
     assert steps[-1].i == steps[-1].n == written["trained"]["steps"] == 5 and written["trained"]["images"] == 40
@@ -339,3 +346,4 @@ def test_the_recipe_writes_weights_and_card_and_goes_on(folder, shipped, tmp_pat
     monkeypatch.setattr(train, "PICTURES", {"mae-photos": {"cpu": 56}})
     assert [step.i for step in train.photographs_mae(Budget(resume=True))][-1] == 7
     assert weights.read_card("mae-photos")["trained"]["images"] == 56
+    assert attends == ["eager", "eager"], "a resumed run trains as fast"
