@@ -110,7 +110,7 @@ def photographs_fcmae(budget: Budget) -> Iterator[Step]:
     trained, model = Trained(), fcmae.fresh(0)
     found = photographs.load(budget.data)
     yield from _fit(FCMAE, model, found, trained, budget)
-    weights.write(FCMAE, model)
+    weights.write(FCMAE, model, small=True)
     train.write_card(FCMAE, trained, budget, held_out=held_out(model, found))
 
 
