@@ -170,6 +170,7 @@ def test_without_webgl_the_server_draws_by_itself(address: str, blind: Browser):
     image = page.locator("#nf-viewer .nv-image")
     expect(image).to_be_visible()
     expect(page.get_by_role("radio", name=says("en", "renderer.cpu"))).to_be_checked()
+    page.wait_for_function("genlabNerf.camera()[0] === 100")  # as the link says
     settled(page)
     before = image.get_attribute("src")
     drag(page, 0.15, 0)
