@@ -24,12 +24,6 @@ window.genlab = (() => {
     return lang;
   }
 
-  // The tab that the link asks for, as Gradio's update of the tabs.
-  function asked(known) {
-    const tab = new URLSearchParams(location.search).get("tab");
-    return { __type__: "update", selected: known.includes(tab) ? tab : known[0] };
-  }
-
   function setTheme(dark) {
     document.body.classList.toggle("dark", dark);
     remember("genlab-dark", dark ? "1" : "0");
@@ -159,5 +153,5 @@ window.genlab = (() => {
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
   else start();
 
-  return { language, setLanguage, asked, toggleTheme, present, share, save, toast };
+  return { language, setLanguage, toggleTheme, present, share, save, toast };
 })();

@@ -190,16 +190,16 @@ class Context:
             api_visibility="private",
         )
 
-    def restored(self, lang: str, query: dict[str, str]) -> list[Any]:
-        """Updates of this tab's controls from a link's query; what does not fit is announced and left as it was."""
-        updates = []
+    def restored(self, lang: str, query: dict[str, str]) -> tuple[list[Any], list[str]]:
+        """Updates of this tab's controls from a link's query, and a sentence on each value that does not fit."""
+        updates, wrong = [], []
         for name, control in self.controls.items():
             try:
                 updates.append(gr.update(value=control.decode(query[name])) if name in query else gr.skip())
             except ValueError:
-                gr.Warning(_i18n.say(lang, "bad_link", name=name))
+                wrong.append(_i18n.say(lang, "bad_link", name=name))
                 updates.append(gr.skip())
-        return updates
+        return updates, wrong
 
 
 def page(topics: list[ModuleType]) -> tuple[gr.Blocks, gr.I18n]:
@@ -287,16 +287,24 @@ def _wire(demo: gr.Blocks, lang: gr.Radio, tabs: gr.Tabs, items: list[gr.Tab], c
     known = [ctx.topic.ID for ctx in contexts]
     active = gr.State("")
     shows = [gr.Number(visible="hidden") for _ in contexts]  # a new number here fills that tab
+    asked, wrong = (gr.Textbox(visible="hidden") for _ in range(2))  # by the link: the tab, and what does not fit
 
     def opened(lang: str, request: gr.Request) -> list[Any]:
         query = dict(request.query_params)
         tab = query.get("tab", known[0])
-        if tab not in known:
-            gr.Warning(_i18n.say(lang, "no_tab"))
-            tab = known[0]
-        updates = [ctx.restored(lang, query if ctx.topic.ID == tab else {}) for ctx in contexts]
+        said = [] if tab in known else [_i18n.say(lang, "no_tab")]
+        tab = tab if tab in known else known[0]
+        updates = []
+        for ctx in contexts:
+            group, unfit = ctx.restored(lang, query if ctx.topic.ID == tab else {})
+            updates += group
+            said += unfit
         first = tab if tab == known[0] else ""  # another tab fills itself when it is selected, after this
-        return [lang, first, *shown(first), *(update for group in updates for update in group)]
+        return [lang, first, tab, "\n".join(said), *shown(first), *updates]
+
+    def warn(said: str) -> None:
+        for line in said.splitlines():
+            gr.Warning(line)
 
     def shown(tab: str) -> list[Any]:
         return [next(_numbers) if name == tab else gr.skip() for name in known]
@@ -315,8 +323,12 @@ def _wire(demo: gr.Blocks, lang: gr.Radio, tabs: gr.Tabs, items: list[gr.Tab], c
     )
     controls = [control.component for ctx in contexts for control in ctx.controls.values()]
     private = {"api_visibility": "private", "show_progress": "hidden"}
-    loaded = demo.load(opened, lang, [lang, active, *shows, *controls], js=ON_LOAD, **private)
-    loaded.then(None, lang, [tabs, *labelled], js=f"(lang) => [genlab.asked({known}), ...({labels})[lang]]")
+    loaded = demo.load(
+        opened, lang, [lang, active, asked, wrong, *shows, *controls], js=ON_LOAD, queue=False, **private
+    )
+    select_and_label = f"(tab, lang) => [{{ __type__: 'update', selected: tab }}, ...({labels})[lang]]"
+    loaded.then(None, [asked, lang], [tabs, *labelled], js=select_and_label)
+    wrong.change(warn, wrong, None, **private)  # through the queue: past it Gradio drops warnings
     switched = lang.input(
         lambda lang, active: [lang, *shown(active)],
         [lang, active],

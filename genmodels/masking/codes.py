@@ -78,6 +78,7 @@ def recipe(budget: Budget) -> Iterator[Step]:
         found.pack(id, *splits)
         yield Step(i + 1, len(WIDTHS))
     weights.write(ID, found, small=True)
+    found.load_state_dict(weights.read(registry.folder(ID)))  # figures are of what ships
     trained = Trained(len(WIDTHS), 2 * CLASSES * EACH, time.monotonic() - began)
     write_card(ID, trained, budget, held_out={f"probe_{id}": round(probed(found, id), 4) for id in WIDTHS})
 

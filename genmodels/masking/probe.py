@@ -23,6 +23,7 @@ BATCH = 100
 CELLS = 3  # along one side; at eight places a side they overlap by one
 STRENGTH = 4.0  # inverse of the penalty on weights, D times; near the best at 10 and at 600 labels per class
 LEAST = 1e-5  # spread of a code that counts as none
+VARIANCE = 1e-5  # the least within a cell: single precision tells no less, and the root's slope stays bounded
 
 
 def pooled(model: MaskedAutoencoder | ConvMaskedAutoencoder, pictures: Tensor) -> Tensor:
@@ -31,7 +32,7 @@ def pooled(model: MaskedAutoencoder | ConvMaskedAutoencoder, pictures: Tensor) -
     places = model.stages(pictures, nothing)[-1][:, -(model.side**2) :]  # without a class token
     plane = places.float().transpose(1, 2).unflatten(2, (model.side, model.side))
     mean, square = (F.adaptive_avg_pool2d(part, CELLS) for part in (plane, plane.square()))
-    return torch.cat([mean, (square - mean.square()).clamp(min=LEAST).sqrt()], 1).flatten(1)
+    return torch.cat([mean, (square - mean.square()).clamp(min=VARIANCE).sqrt()], 1).flatten(1)
 
 
 @torch.no_grad()

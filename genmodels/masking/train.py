@@ -95,7 +95,7 @@ def photographs_mae(budget: Budget) -> Iterator[Step]:
     """A small ViT-MAE on photographs of 64x64. Raises Refusal("data_needed") without --data on the first run."""
     trained, model = Trained(), mae.fresh(CONFIG, 0)
     if budget.resume and not train.checkpoint(MAE).is_file():
-        model.load_state_dict(MaskedAutoencoder.read(registry.folder(MAE)).state_dict())
+        model.network.load_state_dict(weights.read(registry.folder(MAE)))
         trained = Trained(**weights.read_card(MAE)["trained"])
         budget = replace(budget, resume=False)
     found = photographs.load(budget.data)
@@ -111,6 +111,7 @@ def photographs_fcmae(budget: Budget) -> Iterator[Step]:
     found = photographs.load(budget.data)
     yield from _fit(FCMAE, model, found, trained, budget)
     weights.write(FCMAE, model, small=True)
+    model.load_state_dict(weights.read(registry.folder(FCMAE)))  # figures are of what ships
     train.write_card(FCMAE, trained, budget, held_out=held_out(model, found))
 
 

@@ -18,7 +18,6 @@ from playwright.sync_api import Browser, Page, Playwright, Request
 
 ROOT = Path(__file__).resolve().parents[2]
 GUARD = 120  # seconds; a guard against hanging on a loaded machine, not a promise of speed
-LEFT_OPEN = 30  # seconds
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -120,22 +119,13 @@ def _is_event(url: str) -> bool:
 
 
 def settled(page: Page) -> None:
-    """Wait until no event of the page has been under way for a moment.
-
-    Gradio at times leaves the stream of its queue open after the last event: alone and unchanged for LEFT_OPEN seconds
-    it no longer counts.
-    """
-    began = changed = time.monotonic()
-    quiet, before = 0, set(UNDER_WAY[page])
+    """Wait until no event of the page has been under way for a moment."""
+    deadline = time.monotonic() + GUARD
+    quiet = 0
     while quiet < 4:
         page.wait_for_timeout(100)
-        now, under_way = time.monotonic(), set(UNDER_WAY[page])
-        if under_way != before:
-            before, changed = under_way, now
-        if now - changed > LEFT_OPEN and all("/queue/data" in request.url for request in under_way):
-            UNDER_WAY[page].clear()
         quiet = 0 if UNDER_WAY[page] else quiet + 1
-        if now - began > GUARD:
+        if time.monotonic() > deadline:
             raise RuntimeError(f"still under way: {[request.url for request in UNDER_WAY[page]]}")
 
 

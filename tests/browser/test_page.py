@@ -105,7 +105,8 @@ def test_opening_the_page_asks_for_its_tab_alone(visit: Visit):
     page.on("request", lambda request: asked.append(request.url) if "/gradio_api/" in request.url else None)
     page.reload()
     filled(page, "open_set")
-    assert 1 <= len([url for url in asked if "/run/" in url or "/queue/join" in url]) <= 6
+    assert not [url for url in asked if "/queue/" in url], "no stream of the queue's is opened"
+    assert 2 <= len([url for url in asked if "/run/" in url]) <= 6
 
 
 def test_switching_language_half_way_keeps_the_work(visit: Visit):

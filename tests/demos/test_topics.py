@@ -220,28 +220,22 @@ def tab() -> _shell.Context:
     return in_loop(build)
 
 
-@pytest.fixture
-def warned(monkeypatch) -> list[str]:
-    said: list[str] = []
-    monkeypatch.setattr(gr, "Warning", said.append)
-    return said
+def restored(ctx: _shell.Context, **query: str) -> tuple[dict[str, object], list[str]]:
+    """Values that a link sets, by control, and what is said of those that do not fit."""
+    found, wrong = ctx.restored("en", query)
+    updates = dict(zip(ctx.controls, found, strict=True))
+    return {name: update["value"] for name, update in updates.items() if "value" in update}, wrong
 
 
-def restored(ctx: _shell.Context, **query: str) -> dict[str, object]:
-    """Values that a link sets, by control."""
-    updates = dict(zip(ctx.controls, ctx.restored("en", query), strict=True))
-    return {name: update["value"] for name, update in updates.items() if "value" in update}
-
-
-def test_a_link_restores_every_control(tab, warned):
+def test_a_link_restores_every_control(tab):
     drawing = base64.b64encode(bytes(range(196)) * 4).decode()
     values = {"x": drawing, "method": "pca", "compare": "knn", "kept": 90.5, "against": "noise", "seed": 12}
     assert set(tab.controls) == set(values)
     query = {name: control.encode(values[name]) for name, control in tab.controls.items()}
-    assert restored(tab, **query) == values and not warned
+    assert restored(tab, **query) == (values, [])
 
 
-def test_controls_start_at_values_that_links_can_carry(tab, warned):
+def test_controls_start_at_values_that_links_can_carry(tab):
     for name, control in tab.controls.items():
         value = control.component.value
         assert control.decode(control.encode(value)) == value, name
@@ -267,15 +261,15 @@ def test_controls_start_at_values_that_links_can_carry(tab, warned):
         ("x", ""),
     ],
 )
-def test_bad_values_in_links_are_announced_and_ignored(tab, warned, name, value):
-    assert restored(tab, **{name: value, "kept" if name != "kept" else "seed": "85"}).keys() == {
-        "kept" if name != "kept" else "seed"
-    }
-    assert len(warned) == 1 and name in warned[0]
+def test_bad_values_in_links_are_announced_and_ignored(tab, name, value):
+    other = "kept" if name != "kept" else "seed"
+    values, wrong = restored(tab, **{name: value, other: "85"})
+    assert values.keys() == {other}
+    assert wrong == [_i18n.say("en", "bad_link", name=name)]
 
 
-def test_foreign_parameters_of_a_link_are_ignored(tab, warned):
-    assert restored(tab, nonsense="1", tab="open_set", lang="pt") == {} and not warned
+def test_foreign_parameters_of_a_link_are_ignored(tab):
+    assert restored(tab, nonsense="1", tab="open_set", lang="pt") == ({}, [])
 
 
 def encoded(pixels: np.ndarray) -> str:

@@ -9,7 +9,7 @@ from genmodels.data import cifar10
 from genmodels.masking import codes, few_shot, mae
 from genmodels.masking.codes import Codes
 from genmodels.masking.fcmae import ConvMaskedAutoencoder
-from genmodels.masking.probe import LEAST, Probe, features
+from genmodels.masking.probe import VARIANCE, Probe, features
 from genmodels.registry import ModelCard
 from genmodels.train import Budget
 from genmodels.weights import Embedded
@@ -60,7 +60,7 @@ def test_codes_are_mean_and_spread_of_nine_overlapping_cells(model):
     found = features(model, pictures).view(3, 2, 16, 3, 3)
     cell = places[:, 5:, 2:6]  # rows 16/3 to 8, columns 8/3 to 16/3, to the whole place
     torch.testing.assert_close(found[:, 0, :, 2, 1], cell.mean((1, 2)))
-    torch.testing.assert_close(found[:, 1, :, 2, 1], cell.var((1, 2), correction=0).clamp(min=LEAST).sqrt())
+    torch.testing.assert_close(found[:, 1, :, 2, 1], cell.var((1, 2), correction=0).clamp(min=VARIANCE).sqrt())
     assert features(model, pictures[:1]).shape == (1, 288)
 
 
