@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
@@ -212,12 +211,9 @@ def _save(id: str, model, averaged, used: list[Optimizer], trained: Trained) -> 
     for n, optimizer in enumerate(used):
         for i, state in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{n}.{i}.{k}": v for k, v in state.items()}
-    path = checkpoint(id)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
     meta = {"trained": json.dumps(vars(trained))}
-    save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, part, metadata=meta)
-    os.replace(part, path)
+    with weights.whole(checkpoint(id)) as part:
+        save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, part, metadata=meta)
 
 
 def _resume(id: str, model, averaged, used: list[Optimizer], trained: Trained) -> None:

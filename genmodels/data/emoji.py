@@ -84,7 +84,9 @@ def load() -> Emoji:
     known = subjects()
     if not path.is_file():
         drawn, subject, style = _draw(known, SIZE)
-        _save(path, images=np.stack(list(drawn)), subject=np.array(subject, np.int32), style=np.array(style, np.int32))
+        drawing = {"subject": np.array(subject, np.int32), "style": np.array(style, np.int32)}
+        with weights.whole(path) as part:
+            np.savez(part, images=np.stack(list(drawn)), **drawing)
     with np.load(path, allow_pickle=False) as packed:
         images, subject, style = packed["images"], packed["subject"], packed["style"]
     side = [split_of(known[s].key, STYLES[t].family) for s, t in zip(subject, style, strict=True)]
@@ -142,13 +144,6 @@ def _draw(known: tuple[Subject, ...], size: int) -> tuple[list[np.ndarray], list
         subject += drawn
         style += [number] * len(drawn)
     return images, subject, style
-
-
-def _save(path: Path, **arrays: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part.npz")
-    np.savez(part, **arrays)
-    part.replace(path)
 
 
 def _pictures(style: Style, known: tuple[Subject, ...]) -> Iterator[tuple[str, Callable[[int], np.ndarray]]]:
@@ -219,7 +214,8 @@ def load_large() -> Sequence[np.ndarray]:
     if not path.is_file():
         packed = [_png(picture) for picture in _draw(subjects(), LARGE)[0]]
         ends = np.cumsum([len(png) for png in packed])
-        _save(path, pngs=np.frombuffer(b"".join(packed), np.uint8), ends=ends)
+        with weights.whole(path) as part:
+            np.savez(part, pngs=np.frombuffer(b"".join(packed), np.uint8), ends=ends)
     with np.load(path, allow_pickle=False) as kept:
         return _Packed(kept["pngs"], kept["ends"])
 

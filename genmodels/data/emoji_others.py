@@ -31,9 +31,9 @@ def load() -> emoji.Emoji:
     if not path.is_file():
         rows = [row for number in range(len(STYLES)) for row in _draw(number, known)]
         images, subject, style = zip(*rows, strict=True)
-        part = path.with_suffix(".part.npz")
-        np.savez(part, images=np.stack(images), subject=np.array(subject, np.int32), style=np.array(style, np.int32))
-        part.replace(path)
+        drawing = {"subject": np.array(subject, np.int32), "style": np.array(style, np.int32)}
+        with weights.whole(path) as part:
+            np.savez(part, images=np.stack(images), **drawing)
     with np.load(path, allow_pickle=False) as packed:
         images, subject, style = packed["images"], packed["subject"], packed["style"]
     sides = [emoji.split_of(known[s].key, STYLES[t].family) for s, t in zip(subject, style, strict=True)]

@@ -70,10 +70,8 @@ def load(path: Path | None = None) -> Facades:
         raise Refusal("data_needed", text)
     if path is not None:
         found = read_file(path / FILE if path.is_dir() else path)
-        decoded.parent.mkdir(parents=True, exist_ok=True)
-        part = decoded.with_suffix(".part.npz")
-        np.savez(part, photos=found.photos, labels=found.labels, held_out=found.held_out)
-        part.replace(decoded)
+        with weights.whole(decoded) as part:
+            np.savez(part, photos=found.photos, labels=found.labels, held_out=found.held_out)
         return found
     with np.load(decoded, allow_pickle=False) as packed:
         return Facades(packed["photos"], packed["labels"], packed["held_out"])

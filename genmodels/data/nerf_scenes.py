@@ -53,7 +53,6 @@ def render(name: str) -> Iterator[Step]:
     Step.info: {"picture": (H, W, 4) uint8 premultiplied}. Nothing is written when it is closed before the end.
     """
     target = path(name)
-    target.parent.mkdir(parents=True, exist_ok=True)
     shot = Renderer(name)
     poses = np.concatenate([shell(TRAIN), shell(HELD_OUT, turn=BETWEEN)])
     pictures = []
@@ -65,11 +64,10 @@ def render(name: str) -> Iterator[Step]:
 
 def write(target: Path, scene: Scene) -> None:
     """Save in the format that `genmodels.nerf.scene.read` reads, complete or not at all."""
-    part = target.with_suffix(".part.npz")
-    np.savez_compressed(
-        part, images_premult_rgba=scene.images, poses=scene.poses, focal=scene.focal, held_out=scene.held_out
-    )
-    part.replace(target)
+    with weights.whole(target) as part:
+        np.savez_compressed(
+            part, images_premult_rgba=scene.images, poses=scene.poses, focal=scene.focal, held_out=scene.held_out
+        )
 
 
 def shell(n: int, turn: float = 0.0) -> np.ndarray:

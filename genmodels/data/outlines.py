@@ -43,7 +43,8 @@ def load() -> Outlines:
     path = weights.cache() / "data" / f"outlines-{emoji.SIZE}-v1.npz"
     if not path.is_file():
         keys, lines, colours = _draw(packages.npm(emoji.STYLES[1].package), known)
-        emoji._save(path, keys=np.array(keys, str), lines=lines, colours=colours)
+        with weights.whole(path) as part:
+            np.savez(part, keys=np.array(keys, str), lines=lines, colours=colours)
     with np.load(path, allow_pickle=False) as packed:
         keys, lines, colours = packed["keys"], packed["lines"], packed["colours"]
     return Outlines(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,8 +108,6 @@ def _write(decoded: Path, wanted: list[str], paths: list[Path]) -> Photographs:
     parts = [read_file(path) for path in paths]
     arrays = {key: np.concatenate([part[key] for part in parts]) for key in ("images", "labels", "held_out")}
     names = [str(name) for name in parts[0]["names"]]
-    decoded.parent.mkdir(parents=True, exist_ok=True)
-    part = decoded.with_suffix(".part")
-    save_file(arrays, part, metadata={"about": json.dumps({"files": wanted, "names": names})})
-    os.replace(part, decoded)
+    with weights.whole(decoded) as part:
+        save_file(arrays, part, metadata={"about": json.dumps({"files": wanted, "names": names})})
     return Photographs(**arrays, names=tuple(names))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -235,7 +234,6 @@ def _keep(name: str, field: NeRF, results: dict[str, float]) -> None:
     network, figures = _files(name)
     network.parent.mkdir(parents=True, exist_ok=True)
     save_file(field.state_dict(), network)
-    part = figures.with_suffix(".part")
-    part.write_text(json.dumps({"setup": _setup(name), "results": results}), encoding="utf-8")
-    os.replace(part, figures)
+    with weights.whole(figures) as part:
+        part.write_text(json.dumps({"setup": _setup(name), "results": results}), encoding="utf-8")
     train.checkpoint(f"{ID}-{name}").unlink(missing_ok=True)

@@ -293,3 +293,16 @@ def test_the_card_holds_the_hash_of_each_file_and_keeps_older_fields():
     assert second == returned == weights.read_card("tiny")
     assert second["license"] == "MIT" and second["note"] == "ação" and second["metrics"] == {"accuracy": 0.5}
     assert second["sha256"] != first["sha256"] and second["sha256"].keys() == first["sha256"].keys()
+
+
+def test_a_file_is_written_whole_or_not_at_all_by_whoever_is_first(tmp_path):
+    target = tmp_path / "data" / "set.npz"
+    with pytest.raises(OSError, match="full"), weights.whole(target) as part:
+        part.write_bytes(b"half")
+        raise OSError("disk full")
+    assert list(target.parent.iterdir()) == []
+    with weights.whole(target) as part:
+        assert part.suffix == ".npz"
+        part.write_bytes(b"mine")
+        target.write_bytes(b"another process's")
+    assert [p.name for p in target.parent.iterdir()] == ["set.npz"] and target.read_bytes() == b"mine"
