@@ -11,7 +11,7 @@ from genmodels.translation.pix2pix import L1_WEIGHT, Pix2PixTraining, UNet, d_lo
 
 NARROW = (10, 20, 32, 40, 40, 40)
 D_WIDTH = 16
-BOTH = (1.0, 1 / L1_WEIGHT)
+BOTH = (1.0, 1 / 20)  # not 1 : 100, since the spectral norm bounds the gradient that D sends back
 PAINTERS: dict[str, tuple[int | str | None, tuple[float, float]]] = {  # D's patch, weights of L1 and the game
     "l1": (None, (1.0, 0.0)),
     "cgan": (70, (0.0, 1.0)),

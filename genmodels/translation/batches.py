@@ -94,7 +94,7 @@ def _drawn(images: np.ndarray, size: int, step: int) -> Iterator[tuple[Tensor, T
 
 class FewShotBatches:
     """Called with a step, an endless stream of what FUNITTraining.losses takes: x (B, 3, 64, 64), its style (B,),
-    examples (B, K, 3, 64, 64), their style (B,). K is 1, 2 and 3 in turn.
+    another of that style (B, 3, 64, 64), examples (B, K, 3, 64, 64), their style (B,). K is 1, 2 and 3 in turn.
 
     A style is a drawing style and one of LOOKS. Nothing of the family `held` is drawn.
     """
@@ -108,13 +108,14 @@ class FewShotBatches:
         self.sets = [pictures for pictures in self.sets if len(pictures)]
         self.count = len(self.sets) * len(self.looks)
 
-    def __call__(self, step: int) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    def __call__(self, step: int) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]:
         while True:
             generator = torch.Generator().manual_seed(step)
             own, other = torch.randint(self.count, (2, self.size), generator=generator)
             k = 1 + step % 3
             examples = self._drawn(other.repeat_interleave(k), generator).unflatten(0, (self.size, k))
-            yield self._drawn(own, generator), own, examples, other
+            x, kin = self._drawn(own.repeat(2), generator).chunk(2)
+            yield x, own, kin, examples, other
             step += 1
 
     def _drawn(self, styles: Tensor, generator: torch.Generator) -> Tensor:

@@ -74,7 +74,7 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], set[str], int, str, str, str]] 
     "cyclegan-styles": (cyclegan, {"translate"}, 914_856, "CC-BY-4.0", CYCLE, STYLES),
     "cyclegan-fruit": (cyclegan, {"translate"}, 914_856, "Apache-2.0", CYCLE, FRUIT),
     "cyclegan-ablation": (cyclegan_ablation, {"compare"}, 1_214_661, "CC-BY-4.0", CYCLE, STYLES),
-    "funit-styles": (funit_styles, {"restyle"}, 836_939, "CC-BY-4.0", FUNIT, SIX),
+    "funit-styles": (funit_styles, {"restyle"}, 840_971, "CC-BY-4.0", FUNIT, SIX),
 }
 
 

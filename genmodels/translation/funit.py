@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genmodels.translation.adversarial import SLOPE, PatchGAN, d_hinge, frozen, g_hinge, norm
+from genmodels.translation.adversarial import SLOPE, PatchGAN, d_hinge, frozen, g_hinge
 
 WIDTH, CODE, BLOCKS = 24, 64, 2
 REBUILD, FEATURES = 3.0, 1.0  # beside the adversarial loss; section 4 has 0.1 and 1, for a hundred times the training
@@ -35,25 +35,40 @@ def adain(x: Tensor, style: Tensor) -> Tensor:
     return F.instance_norm(x) * (1 + scale) + shift
 
 
+class AdaptiveUp(nn.Module):
+    """To twice the size, with what the content encoder saw there, each channel scaled and shifted by the style but not
+    normalised: a normalisation would take away the content's colours (FiLM, Perez et al. 2018, arXiv:1709.07871).
+
+    x (B, C, H, W), seen (B, S, 2H, 2W), style (B, 2 * O) -> (B, O, 2H, 2W)
+    """
+
+    def __init__(self, channels: int, seen: int, out: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels + seen, out, 3, padding=1, padding_mode="reflect")
+
+    def forward(self, x: Tensor, seen: Tensor, style: Tensor) -> Tensor:
+        scale, shift = style[:, :, None, None].chunk(2, 1)
+        y = self.conv(torch.cat([F.interpolate(x, scale_factor=2), seen], 1))
+        return F.relu(y * (1 + scale) + shift)
+
+
 class FUNIT(nn.Module):
     """forward: content (B, 3, 64, 64) in [-1, 1] and a style code (B, CODE) -> pictures (B, 3, 64, 64).
 
     `style` makes the code of K examples. Source: section 3.1 and appendix A, a quarter of its width and fewer blocks.
+    The paper keeps an animal's pose and gives up the rest; a drawing keeps its lines and colours, so what the content
+    encoder sees at 64 and 32 pixels reaches the decoder, as in a U-Net.
     """
 
     def __init__(self, width: int = WIDTH, code: int = CODE, blocks: int = BLOCKS) -> None:
         super().__init__()
         w = width
-        self.content = nn.Sequential(
-            nn.Conv2d(3, w, 5, padding=2, padding_mode="reflect"),
-            nn.InstanceNorm2d(w),
-            nn.ReLU(),
-            nn.Conv2d(w, 2 * w, 4, 2, 1),
-            nn.InstanceNorm2d(2 * w),
-            nn.ReLU(),
-            nn.Conv2d(2 * w, 4 * w, 4, 2, 1),
-            nn.InstanceNorm2d(4 * w),
-            nn.ReLU(),
+        self.content = nn.ModuleList(
+            [
+                nn.Sequential(nn.Conv2d(3, w, 5, padding=2, padding_mode="reflect"), nn.ReLU()),
+                nn.Sequential(nn.Conv2d(w, 2 * w, 4, 2, 1), nn.ReLU()),
+                nn.Sequential(nn.Conv2d(2 * w, 4 * w, 4, 2, 1), nn.ReLU()),
+            ]
         )
         # No normalisation here: the means and deviations that it takes away are most of what a style is.
         self.examples = nn.Sequential(
@@ -67,18 +82,12 @@ class FUNIT(nn.Module):
         )
         self.code = nn.Linear(4 * w, code)
         self.blocks = nn.ModuleList(AdaptiveResidual(4 * w) for _ in range(blocks))
+        self.ups = nn.ModuleList([AdaptiveUp(4 * w, 2 * w, 2 * w), AdaptiveUp(2 * w, w, w)])
+        self.shares = [16 * w] * blocks + [4 * w, 2 * w]
         self.mapping = nn.Sequential(
-            nn.Linear(code, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, blocks * 16 * w)
+            nn.Linear(code, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, sum(self.shares))
         )
-        self.ups = nn.Sequential(
-            nn.ConvTranspose2d(4 * w, 2 * w, 4, 2, 1),
-            norm(2 * w),
-            nn.ReLU(),
-            nn.ConvTranspose2d(2 * w, w, 4, 2, 1),
-            norm(w),
-            nn.ReLU(),
-            nn.Conv2d(w, 3, 5, padding=2, padding_mode="reflect"),
-        )
+        self.last = nn.Conv2d(w, 3, 5, padding=2, padding_mode="reflect")
 
     def style(self, examples: Tensor) -> Tensor:
         """K examples of each style (B, K, 3, H, W) -> codes (B, CODE), the mean over the examples (section 3.1)."""
@@ -87,10 +96,12 @@ class FUNIT(nn.Module):
         return found.unflatten(0, (-1, count)).mean(1)
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        y = self.content(x)
-        for block, own in zip(self.blocks, self.mapping(style).chunk(len(self.blocks), 1), strict=True):
+        full, half, y = (x := layer(x) for layer in self.content)
+        *inner, low, high = self.mapping(style).split(self.shares, 1)
+        for block, own in zip(self.blocks, inner, strict=True):
             y = block(y, own)
-        return self.ups(y).tanh()
+        y = self.ups[0](y, half, low)
+        return self.last(self.ups[1](y, full, high)).tanh()
 
 
 class FUNITTraining(nn.Module):
@@ -100,9 +111,13 @@ class FUNITTraining(nn.Module):
         super().__init__()
         self.model, self.D = model, D
 
-    def losses(self, x: Tensor, own: Tensor, examples: Tensor, other: Tensor) -> dict[str, Tensor]:
-        """x (B, 3, H, W) of styles own (B,); examples (B, K, 3, H, W) of styles other (B,) -> parts of the sum."""
-        code = self.model.style(torch.cat([examples.flatten(0, 1)[:, None], x[:, None]]))  # each picture's own
+    def losses(self, x: Tensor, own: Tensor, kin: Tensor, examples: Tensor, other: Tensor) -> dict[str, Tensor]:
+        """x (B, 3, H, W) and further pictures kin (B, 3, H, W) of styles own (B,); examples (B, K, 3, H, W) of styles
+        other (B,) -> parts of the sum.
+
+        x is rebuilt with the code of kin, where the paper takes x's own: what is x's alone must come as content.
+        """
+        code = self.model.style(torch.cat([examples.flatten(0, 1), kin])[:, None])  # each picture's own
         count, k = examples.shape[:2]
         theirs, mine = code[: count * k].unflatten(0, (count, k)).mean(1), code[count * k :]
         fake, rebuilt = self.model(x.repeat(2, 1, 1, 1), torch.cat([theirs, mine])).chunk(2)

@@ -37,12 +37,12 @@ class Plan:
 PLANS = {
     OUTLINE: Plan(160_000, 3_200_000),
     FACADES: Plan(36_000, 1_400_000),
-    PAINTERS: Plan(24_000, 800_000),
+    PAINTERS: Plan(40_000, 800_000),
     BICYCLE: Plan(90_000, 1_700_000),
     STYLES: Plan(48_000, 1_080_000),
     FRUIT: Plan(13_000, 800_000),
-    CYCLES: Plan(4_800, 270_000),
-    FEW_SHOT: Plan(57_000, 1_000_000),
+    CYCLES: Plan(12_000, 270_000),
+    FEW_SHOT: Plan(144_000, 1_000_000),
 }
 BATCH = {"cpu": 8, "cuda": 32}
 RATE = {"lr": 4e-4, "warmup": 200, "weight_decay": 0.0, "average": 0.999}

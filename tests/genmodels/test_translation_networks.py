@@ -237,10 +237,29 @@ def test_a_style_is_the_mean_over_its_examples_in_any_order(few_shot):
     assert_close(code, alone)
 
 
+def test_funit_tells_apart_pictures_that_differ_in_colour_alone(few_shot):
+    """Instance normalisation did not: it takes the scale of every channel away, and answers came out washed."""
+    code, pale, strong = few_shot.style(random(1, 1, 3, 64, 64)), *(torch.full((1, 3, 64, 64), v) for v in (0.9, -0.9))
+    with torch.no_grad():
+        assert (few_shot(pale, code) - few_shot(strong, code)).abs().mean() > 1e-3
+
+
+def test_funit_rebuilds_with_the_style_of_another_picture(few_shot):
+    """With its own code a picture's colours could come as style, and content would keep none."""
+    model = funit.FUNITTraining(few_shot, build(lambda: PatchGAN(3, 8, 16, 4)))
+    styles = torch.tensor([0, 1])
+    x, kin = random(2, 2, 3, 64, 64)
+    examples = random(2, 1, 3, 64, 64, seed=2)
+    expected = F.l1_loss(few_shot(x, few_shot.style(kin[:, None])), x)
+    found = model.losses(x, styles, kin, examples, styles)["rebuild"]
+    assert_close(found, funit.SCALE * funit.REBUILD * expected)
+
+
 def test_each_loss_of_funit_reaches_its_own_player(few_shot):
     model = funit.FUNITTraining(few_shot, build(lambda: PatchGAN(3, 8, 16, 4)))
     styles = torch.tensor([0, 3]), torch.tensor([1, 2])
-    parts = model.losses(random(2, 3, 64, 64), styles[0], random(2, 3, 3, 64, 64, seed=2), styles[1])
+    x, kin = random(2, 2, 3, 64, 64)
+    parts = model.losses(x, styles[0], kin, random(2, 3, 3, 64, 64, seed=2), styles[1])
     assert gradients(parts["d"], model) == {"D"}
     for name in ("rebuild", "features", "g"):
         assert gradients(parts[name], model) == {"model"}, name
@@ -300,7 +319,7 @@ def test_twenty_steps_lower_the_losses(unet, cycle, bicycle, few_shot):
         "cycle": (cycle, (y, y.flip(0), seed)),
         "rebuild": (
             funit.FUNITTraining(few_shot, build(lambda: PatchGAN(3, 8, 16, 2))),
-            (y, styles, y[:, None], styles),
+            (y, styles, y, y[:, None], styles),
         ),
     }
     for name, (model, batch) in cases.items():

@@ -106,9 +106,10 @@ def test_few_shot_batches_name_their_styles_and_leave_the_held_family_out(data, 
     stream = batches.FewShotBatches(data, 6)
     inside = [n for n, family in enumerate(FAMILIES) if family != batches.HELD_FAMILY]
     assert stream.count == 2 * len(inside) == 12
-    for k, (x, own, examples, other) in zip((1, 2, 3, 1), stream(0), strict=False):
-        assert x.shape == (6, 3, 64, 64) and examples.shape == (6, k, 3, 64, 64)
-        for pictures, styles in ((x[:, None], own), (examples, other)):
+    for k, (x, own, kin, examples, other) in zip((1, 2, 3, 1), stream(0), strict=False):
+        assert x.shape == kin.shape == (6, 3, 64, 64) and examples.shape == (6, k, 3, 64, 64)
+        assert not torch.equal(x, kin)
+        for pictures, styles in ((x[:, None], own), (kin[:, None], own), (examples, other)):
             value = ((pictures[:, :, 0, 0, 0] + 1) * 127.5).round().int() // 6
             assert (value // 8 < 4).all(), "no held-out subject"
             assert (value % 8 == torch.tensor(inside)[styles // 2][:, None]).all()
