@@ -42,7 +42,7 @@ PLANS = {
     STYLES: Plan(48_000, 1_080_000),
     FRUIT: Plan(13_000, 800_000),
     CYCLES: Plan(12_000, 270_000),
-    FEW_SHOT: Plan(144_000, 1_000_000),
+    FEW_SHOT: Plan(96_000, 1_000_000),
 }
 BATCH = {"cpu": 8, "cuda": 32}
 RATE = {"lr": 4e-4, "warmup": 200, "weight_decay": 0.0, "average": 0.999}
