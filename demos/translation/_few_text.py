@@ -16,8 +16,8 @@ TEXT: dict[str, dict[str, str]] = {
         "few.twemoji.coarse": "Large pixels",
         "few.size": "True size 64 × 64 pixels, enlarged smoothly. Below, the examples of OpenMoji that were used. The "
         "network is small and knows six drawing styles and twenty looks made from them by rule; it takes over lines "
-        "and tones, hardly ever shapes. Colours are mostly the content’s own: a tie keeps its stripes where OpenMoji "
-        "paints it blue.",
+        "and tones, hardly ever shapes. Colours are mostly the content’s own, not "
+        "those of OpenMoji’s real picture.",
         "few.example": "Example {i}",
         "few.yours": "**Your own style**: choose a few pictures that share a manner.",
         "few.x": "K, examples",
@@ -45,8 +45,8 @@ TEXT: dict[str, dict[str, str]] = {
         "few.twemoji.coarse": "Pixels grandes",
         "few.size": "Tamanho real de 64 × 64 pixels, ampliado com suavização. Abaixo, os exemplos do OpenMoji que "
         "foram usados. A rede é pequena e conhece seis estilos de desenho e vinte aparências derivadas deles por "
-        "regra; ela adota traços e tons, quase nunca as formas. As cores são quase sempre as do conteúdo: uma gravata "
-        "listrada continua listrada, mesmo que o OpenMoji a pinte de azul.",
+        "regra; ela adota traços e tons, quase nunca as formas. As cores são quase sempre as do conteúdo, "
+        "não as da imagem real do OpenMoji.",
         "few.example": "Exemplo {i}",
         "few.yours": "**O seu próprio estilo**: escolha algumas imagens feitas do mesmo jeito.",
         "few.x": "K, exemplos",
