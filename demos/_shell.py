@@ -304,7 +304,7 @@ def _wire(demo: gr.Blocks, lang: gr.Radio, tabs: gr.Tabs, items: list[gr.Tab], c
 
     def warn(said: str) -> None:
         for line in said.splitlines():
-            gr.Warning(line)
+            gr.Warning(line, duration=None)  # the page may still be filling when it comes
 
     def shown(tab: str) -> list[Any]:
         return [next(_numbers) if name == tab else gr.skip() for name in known]

@@ -96,7 +96,7 @@ def cache() -> Path:
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """Gives a path to write to, of the same ending; what lies there becomes `path` if the block ends well, so that a
-    file is there complete or not at all, whoever else writes it meanwhile."""
+    file is there complete or not at all, also when another process writes it meanwhile."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.stem}.{os.getpid()}.part{path.suffix}")
     try:

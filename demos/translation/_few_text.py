@@ -16,8 +16,8 @@ TEXT: dict[str, dict[str, str]] = {
         "few.twemoji.coarse": "Large pixels",
         "few.size": "True size 64 × 64 pixels, enlarged smoothly. Below, the examples of OpenMoji that were used. The "
         "network is small and knows six drawing styles and twenty looks made from them by rule; it takes over lines "
-        "and tones, hardly ever shapes. Colours are mostly the content’s own, not "
-        "those of OpenMoji’s real picture.",
+        "and tones, hardly ever shapes. Colours are mostly the content’s own, not those of "
+        "OpenMoji’s real picture.",
         "few.example": "Example {i}",
         "few.yours": "**Your own style**: choose a few pictures that share a manner.",
         "few.x": "K, examples",

@@ -6,7 +6,7 @@ TEXT: dict[str, dict[str, str]] = {
         "with another loss. They are narrower than the model above and had a quarter of its training, equal among "
         "themselves. L1 asks for the mean of all answers; the judge asks for one that could be real; its patch says "
         "over how many pixels. Where both count, L1 weighs 20 times the judge, not the paper’s 100: spectral "
-        "normalisation makes our judges’ gradients smaller.",
+        "normalisation bounds our judges’ gradients.",
         "losses.input": "Your drawing",
         "losses.alt.input": "Your drawing, as the networks get it.",
         "losses.made": "{name}: gradient energy {energy:.3f}",
@@ -30,7 +30,7 @@ TEXT: dict[str, dict[str, str]] = {
         "uma com outra perda. São mais estreitas que o modelo acima e tiveram um quarto do treino, igual entre elas. "
         "A L1 pede a média de todas as respostas; o juiz pede uma que poderia ser real; o patch dele diz em quantos "
         "pixels ele repara. Quando as duas valem, a L1 pesa 20 vezes o juiz, e não 100 como no artigo: a "
-        "normalização espectral reduz os gradientes dos nossos juízes.",
+        "normalização espectral limita os gradientes dos nossos juízes.",
         "losses.input": "Seu desenho",
         "losses.alt.input": "Seu desenho, como as redes o recebem.",
         "losses.made": "{name}: energia do gradiente {energy:.3f}",

@@ -281,7 +281,10 @@ def test_a_link_with_rubbish_still_opens(visit: Visit, lang: str):
 
 def test_a_link_to_no_tab_says_so(visit: Visit):
     page = visit("?tab=nowhere", topic=topics()[0].ID)
-    expect(page.locator("[data-testid=toast-body]")).to_contain_text(_i18n.say("en", "no_tab"))
+    said = page.locator("[data-testid=toast-body]")
+    expect(said).to_contain_text(_i18n.say("en", "no_tab"))
+    page.wait_for_timeout(11_000)  # Gradio's own toasts go after ten seconds, which a slow page may take to fill
+    expect(said).to_be_visible()
 
 
 def test_presenter_keys(visit: Visit):
