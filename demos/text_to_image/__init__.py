@@ -10,7 +10,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from demos import _shell
+from demos import _quick, _shell
 from demos.text_to_image import (
     _architectures,
     _compare,
@@ -84,8 +84,8 @@ def run_draw(lang: str, *values: object) -> Iterator[tuple[Step, str, str]]:
             shown = time.monotonic()
 
 
-def run_live(lang: str, live: bool, shown: str, *values: object) -> tuple[str, str, str] | list[dict]:
-    """Draw the quick way; values as in `run_draw`. -> HTML of the pictures, the settings as JSON, "live".
+def run_live(lang: str, live: bool, shown: str, *values: object) -> tuple[str, str, str, str] | list[dict]:
+    """Draw the quick way; values as in `run_draw`. -> HTML of the pictures, the settings as JSON, "live", no status.
 
     Nothing new where live mode is off, where `shown`, the settings of the picture on screen, are those already (drawn
     the quick way or in full), and where they are empty: then the tab is just opening, and draws by itself.
@@ -93,8 +93,8 @@ def run_live(lang: str, live: bool, shown: str, *values: object) -> tuple[str, s
     asked = Settings.read(*values)
     settings = asked.live()
     if not live or shown in ("", settings.json(), asked.json()):
-        return [gr.skip()] * 3
-    return _views.stage(lang, settings, settings.pictures()), settings.json(), "live"
+        return [gr.skip()] * 4
+    return _views.stage(lang, settings, settings.pictures()), settings.json(), "live", _shell.status_line("")
 
 
 def run_inside(lang: str, shown: str) -> list[str]:
@@ -214,9 +214,13 @@ def _wire(ctx: _shell.Context, board: _controls.Board, outputs: list[gr.componen
         drawn = [_views.stage(lang, settings, settings.pictures()), settings.json(), made or "full", prompt]
         return [*drawn, *run_inside(lang, settings.json())]
 
+    def inside(lang: str, shown: str) -> list[object]:
+        return run_inside(lang, shown) if shown else [gr.skip()] * len(views)  # a link's values came first
+
     ctx.on_show(show, [made, *board.values], [*outputs, board.parts.prompt, *views])
-    typed = ctx.live(board.triggers, run_live, [board.live, shown, *board.values], outputs)
+    told = [*outputs, board.status]
+    typed = _quick.on(ctx, board.triggers, run_live, [board.live, shown, *board.values], told, len(outputs))
     drawn = ctx.run(board.start, board.stop, run_draw, board.values, [stage, shown], board.status, "text_to_image_draw")
     for event in (typed, drawn):
-        ctx.follow(event, run_inside, [shown], views)
+        _quick.after(ctx, event, inside, [shown], views)
     ctx.follow(drawn, lambda lang: "full", [], [made])

@@ -246,12 +246,12 @@ def _build_walk(ctx: _shell.Context, a: list) -> gr.Textbox:
             seed = ctx.control("cmp_seed", number)
             frames = ctx.control("cmp_frames", gr.Slider(*FRAMES, 16, step=4, label=ctx.t("compare.walk_frames")))
             start, stop, status = _buttons(ctx, ctx.t("compare.walk_run"))
-    ctx.live([between.change], _ends, [between], [target, seed])
+    between.change(_ends, between, [target, seed], queue=False, show_progress="hidden", api_visibility="private")
     ctx.run(start, stop, run_walk, [between, target, seed, frames, *a], [out], status, "text_to_image_walk")
     return target
 
 
-def _ends(lang: str, between: str) -> list[dict[str, Any]]:
+def _ends(between: str) -> list[dict[str, Any]]:
     """Only the end that the walk goes to: the prompt or the seed."""
     return [gr.update(visible=between == "prompts"), gr.update(visible=between == "seeds")]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from demos import _shell
+from demos import _quick, _shell
 from demos._i18n import fill
 from demos.text_to_image import _papers, _parts, _space
 from demos.text_to_image._limits_text import TEXT, amount, grouped, say
@@ -178,7 +178,7 @@ def build(ctx: _shell.Context, parts: _parts.Parts) -> None:
     start, stop, status = _bar(ctx, ctx.t("limits.draw"))
     both = gr.HTML(elem_id="limits-both")
     ctx.on_show(run_phrases, [parts.prompt, other], [space])
-    ctx.live([parts.prompt.change, other.change], run_phrases, [parts.prompt, other], [space])
+    _quick.on(ctx, [parts.prompt.change, other.change], run_phrases, [parts.prompt, other], [space], 0)
     ctx.run(start, stop, run_both, [parts.prompt, other, parts.style, parts.seed], [both], status)
 
     gr.Markdown(ctx.t("limits.data"))

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from demos import _i18n, open_set, text_to_image
 from tests.browser.conftest import Visit
-from tests.browser.serving import settled
+from tests.browser.serving import filled, settled
 from tests.browser.test_page import NAMELESS, OUTSIDE, SIZES, serious
 
 
@@ -90,6 +90,11 @@ def test_a_link_makes_the_same_drawing_in_a_fresh_profile(visit: Visit):
     asked = parse_qs(link)
     assert asked["made"] == ["full"] and asked["scheduler"] == ["heun"] and asked["prompt"] == ["red apple"]
     other = start(visit, "?" + link, lang="en")
+    asked = []
+    other.on("request", lambda request: asked.append(request.url) if "/queue/" in request.url else None)
+    other.reload()
+    filled(other, text_to_image.ID)
+    assert not asked, "a link's values open no stream of the queue's"
     drawn = [one.locator("#ti-picture img") for one in (page, other)]
     expect(drawn[1]).to_have_count(2)
     addresses = [[image.get_attribute("src") for image in images.all()] for images in drawn]

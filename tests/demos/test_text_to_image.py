@@ -108,7 +108,7 @@ def test_closing_a_drawing_stops_it():
 
 @languages
 def test_live_is_quick_and_may_be_off(lang):
-    html, shown, made = text_to_image.run_live(lang, True, "other", *values(steps=50))
+    html, shown, made, _ = text_to_image.run_live(lang, True, "other", *values(steps=50))
     assert made == "live" and Settings.parse(shown).steps <= 8 and len(sources(html)) == 1
     for live, before in ((False, "other"), (True, ""), (True, shown)):
         assert all("value" not in update for update in text_to_image.run_live(lang, live, before, *values(steps=50)))
@@ -142,7 +142,7 @@ def test_bad_values_are_refused_in_a_sentence(name, value):
 
 @pytest.mark.parametrize("prompt", STRANGE, ids=lambda text: repr(text[:12]))
 def test_strange_prompts_are_drawn(prompt):
-    html, shown, _ = text_to_image.run_live("en", True, "other", *values(prompt=prompt, negative=prompt))
+    html, shown, *_ = text_to_image.run_live("en", True, "other", *values(prompt=prompt, negative=prompt))
     assert "<script>" not in html and len(Settings.parse(shown).prompt) <= MAX_CHARACTERS
     assert json.loads(parsed(html).find(".//*[@data-settings]").get("data-settings")) == json.loads(shown)
     for view in text_to_image.run_inside("en", shown):
