@@ -78,17 +78,6 @@ class Learner(nn.Module):
         return (x - mean) / std * torch.lerp(std, std[other], share) + torch.lerp(mean, mean[other], share)
 
 
-def muon(model: Learner, lr: float, weight_decay: float) -> list[torch.optim.Optimizer]:
-    """Muon (arXiv:2502.16982) for every matrix of the encoder, AdamW for the rest."""
-    matrices = [p for p in model.encoder.parameters() if p.ndim == 2]
-    inside = {id(p) for p in matrices}
-    rest = [p for p in model.parameters() if id(p) not in inside]
-    return [
-        torch.optim.Muon(matrices, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"),
-        torch.optim.AdamW(rest, lr=lr, weight_decay=weight_decay, betas=(0.9, 0.99), fused=True),
-    ]
-
-
 def contrastive_loss(
     model: Learner, x: Tensor, target: Tensor, subject: Tensor, wrong: Tensor, named: Tensor, names: Tensor
 ) -> Tensor:
@@ -257,7 +246,7 @@ def recipe(id: str, budget: Budget) -> Iterator[Step]:
         warmup=60,
         weight_decay=0.05,
         average=0.995,
-        optimizers=muon,
+        optimizers=partial(train.muon, part="encoder"),
         trained=trained,
     )
     encoder = model.encoder.cpu().eval()

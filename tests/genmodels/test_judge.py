@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from genmodels import train
 from genmodels.data import emoji
 from genmodels.text_to_image import judge, judge_train
 
@@ -169,7 +170,7 @@ def test_a_short_training_learns_plain_colours():
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = judge_train.Learner(4)
-    optimizers = judge_train.muon(model, 5e-3, 0.0)
+    optimizers = train.muon(model, 5e-3, 0.0, "encoder")
     x = torch.from_numpy(data.images[:4]).permute(0, 3, 1, 2).float() / 127.5 - 1
     subject = torch.arange(4).repeat(2)
     losses = []

@@ -5,6 +5,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from torch.testing import assert_close
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from genmodels import registry, weights
 from genmodels import train as loop
@@ -230,6 +231,25 @@ def test_muon_moves_matrices_along_orthogonal_directions():
     assert not torch.equal(model.blocks.bias, bias)
     counted = sum(p.numel() for o in (matrices, rest) for group in o.param_groups for p in group["params"])
     assert counted == sum(p.numel() for p in model.parameters())
+
+
+@pytest.mark.parametrize("fast, dtype", [(True, torch.bfloat16), (False, torch.float32)])
+def test_muon_multiplies_in_what_the_machine_has(monkeypatch, fast, dtype):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: fast)
+    model, seen = build(), set()
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            made = func(*args, **(kwargs or {}))
+            if func is torch.ops.aten.mm.default:
+                seen.add(made.dtype)
+            return made
+
+    matrices, _ = loop.muon(model, 0.1, 0.0)
+    model.blocks.weight.grad = torch.eye(3)
+    with Watch():
+        matrices.step()
+    assert seen == {dtype}
 
 
 @pytest.mark.parametrize("fast, dtype", [(True, torch.bfloat16), (False, torch.float32)])
