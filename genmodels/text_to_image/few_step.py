@@ -1,10 +1,12 @@
 """The few-step sibling: from noise to picture in one to four steps, guidance folded in, distilled from the teacher.
 
-A consistency function (Song et al. 2023, arXiv:2303.01469; Luo et al. 2023, arXiv:2310.04378): from every point of one
-of the guided teacher's trajectories straight to its end. The trajectories are short enough to be solved to their end
-(Luhman and Luhman 2021, arXiv:2101.02388), so nothing is bootstrapped from the student itself, and only the timesteps
-that LCMScheduler visits are learned. A regression alone averages what it cannot tell apart, which looks blurred in
-one step; a latent adversarial term on the teacher's own features (Sauer et al. 2024, arXiv:2403.12015) sharpens it.
+A consistency function (Song et al. 2023, arXiv:2303.01469; Luo et al. 2023, arXiv:2310.04378): from noise straight to
+the end of the guided teacher's trajectory, which is short enough to be solved (Luhman and Luhman 2021,
+arXiv:2101.02388), so no target is bootstrapped from the student. Sampling in several steps adds new noise to what the
+student saw, and under guidance such points are not on the trajectories from noise; so half of the trajectories begin
+where the student itself arrives, as when it samples (Ross et al. 2011, arXiv:1011.0686). A regression alone averages
+what it cannot tell apart, which looks blurred in one step; a latent adversarial term on the teacher's own features
+(Sauer et al. 2024, arXiv:2403.12015) sharpens it.
 """
 
 from __future__ import annotations
@@ -28,12 +30,12 @@ from genmodels.text_to_image.latents import picture_vectors, variants
 from genmodels.train import Budget, Trained
 
 ID, TEACHER = "emoji-fewstep", "emoji-diffusion"
-# LCMScheduler's timesteps for 1, 2, 3 and 4 steps, and how often each is learned: every picture starts at 999.
-STUDENT_TIMES = {999: 0.45, 759: 0.18, 499: 0.15, 259: 0.10, 679: 0.06, 339: 0.06}
-GRID = (999, 939, 879, 759, 679, 589, 499, 339, 259, 119)  # the teacher's own: all of those, and four between
+GRID = (999, 939, 879, 759, 679, 589, 499, 339, 259, 119)  # the teacher's: LCMScheduler's for 1 to 4 steps, and others
+ARRIVALS = tuple((steps, done) for steps in (2, 3, 4) for done in range(1, steps))  # of the student's steps, how many
 GUIDANCE = 3.0
-PICTURES, BATCH = 600_000, 32
+PICTURES, BATCH = 160_000, 32
 POOL, REUSE = 2_400, 6  # trajectories kept, and batches drawn from them for each new batch of trajectories
+ARRIVED = 0.5  # of the trajectories begin where the student arrives, the others from noise
 ADVERSARIAL = 0.5  # norm of the adversarial gradient, in norms of the regression's
 SEEN_LAYERS = (1, 3, 5)  # blocks of the teacher whose outputs the discriminator's heads see
 
@@ -71,7 +73,7 @@ def recipe(budget: Budget) -> Iterator[Step]:
     yield from train.fit(
         ID,
         model,
-        TrajectoryBatches(teacher, DiffusionBatches(data, train_set, BATCH, pictures=pictures), budget.device),
+        TrajectoryBatches(teacher, student, DiffusionBatches(data, train_set, BATCH, pictures=pictures), budget.device),
         distillation_loss(teacher),
         budget=budget,
         steps=PICTURES // BATCH,
@@ -88,45 +90,61 @@ def recipe(budget: Budget) -> Iterator[Step]:
 class TrajectoryBatches:
     """Called with a step, an endless stream of (x_t, t, end, real, t_seen, eps, tokens, mask, style).
 
-    x_t (B, 12, 8, 8) at t (B,) lies on a trajectory of the teacher that ends in `end`; real (B, 12, 8, 8) are latents
-    of the training set under the same captions; t_seen (B,) and eps say how the discriminator sees both.
+    The teacher's trajectory from x_t (B, 12, 8, 8) at t (B,) ends in `end`; real (B, 12, 8, 8) are latents of the
+    training set under the same captions; t_seen (B,) and eps say how the discriminator sees both.
     """
 
-    def __init__(self, teacher: EmojiTransformer2DModel, asked: DiffusionBatches, device: str) -> None:
-        self.teacher, self.asked, self.device = teacher, asked, device
-        self.places = torch.tensor([GRID.index(t) for t in STUDENT_TIMES])
-        self.chance = torch.tensor(list(STUDENT_TIMES.values()))
+    def __init__(
+        self, teacher: EmojiTransformer2DModel, student: EmojiTransformer2DModel, asked: DiffusionBatches, device: str
+    ) -> None:
+        self.teacher, self.student, self.asked, self.device = teacher, student, asked, device
 
     def __call__(self, step: int) -> Iterator[tuple[Tensor, ...]]:
         rng, generator = np.random.default_rng(step), torch.Generator().manual_seed(step)
         stream = self.asked(step)
         pool: list[tuple[Tensor, ...]] = []
         while True:
-            pool = [*pool[-(POOL // self.asked.size) + 1 :], self._solve(next(stream), generator)]
+            pool = [*pool[-(POOL // self.asked.size) + 1 :], self._solve(next(stream), rng, generator)]
             for _ in range(min(REUSE, len(pool))):
-                yield self._draw(pool, rng, generator)
+                x_t, t, end, real, *given = pool[rng.integers(len(pool))]
+                t_seen = torch.randint(20, 600, t.shape, generator=generator)
+                yield x_t, t, end, real, t_seen, torch.randn(end.shape, generator=generator), *given
 
-    def _solve(self, batch: tuple[Tensor, ...], generator: torch.Generator) -> tuple[Tensor, ...]:
-        """New trajectories, asked for as the rows of a batch for the denoiser: points, end, real, and what asks."""
+    def _solve(
+        self, batch: tuple[Tensor, ...], rng: np.random.Generator, generator: torch.Generator
+    ) -> tuple[Tensor, ...]:
+        """New trajectories, asked for as the rows of a batch for the denoiser: start, t, end, real, and what asks."""
         x_t, v, t, tokens, mask, style = batch
         alpha = self.asked.alphas_cumprod[t].view(-1, 1, 1, 1)
         real = alpha.sqrt() * x_t - (1 - alpha).sqrt() * v
-        noise = torch.randn(x_t.shape, generator=generator)
+        noise = torch.randn(x_t.shape, generator=generator).to(self.device)
         given = [part.to(self.device) for part in (tokens, mask, style)]
+        steps, done = ARRIVALS[rng.integers(len(ARRIVALS))] if rng.random() < ARRIVED else (1, 0)
         with train.precision(self.device):
-            points, end = trajectory(self.teacher, noise.to(self.device), *given)
-        return points[self.places].cpu(), end.cpu(), real, tokens, mask, style
+            start, x = arrive(self.student, noise, *given, steps, done, generator)
+            _, end = trajectory(self.teacher, x, *given, times=GRID[GRID.index(start) :])
+        return x.cpu(), torch.full_like(t, start), end.cpu(), real, tokens, mask, style
 
-    def _draw(
-        self, pool: list[tuple[Tensor, ...]], rng: np.random.Generator, generator: torch.Generator
-    ) -> tuple[Tensor, ...]:
-        points, end, real, tokens, mask, style = pool[rng.integers(len(pool))]
-        rows = torch.arange(len(end))
-        place = torch.multinomial(self.chance, len(end), replacement=True, generator=generator)
-        t = torch.tensor(list(STUDENT_TIMES))[place]
-        t_seen = torch.randint(20, 600, (len(end),), generator=generator)
-        eps = torch.randn(end.shape, generator=generator)
-        return points[place, rows], t, end, real, t_seen, eps, tokens, mask, style
+
+@torch.no_grad()
+def arrive(
+    student: EmojiTransformer2DModel,
+    noise: Tensor,
+    tokens: Tensor,
+    mask: Tensor,
+    style: Tensor,
+    steps: int,
+    done: int,
+    generator: torch.Generator,
+) -> tuple[int, Tensor]:
+    """The timestep and x_t (B, 12, 8, 8) at which the student is after `done` of its `steps` from noise, same shape."""
+    solver = pipeline.new_scheduler("lcm")
+    solver.set_timesteps(steps, device=str(noise.device))
+    x = noise
+    for t in solver.timesteps[:done]:
+        out = student(x, t.expand(len(x)), tokens, mask, style).sample.float()
+        x = solver.step(out, t, x, generator=generator).prev_sample
+    return int(solver.timesteps[done]), x
 
 
 @torch.no_grad()
@@ -241,7 +259,7 @@ def _frozen(head: nn.Module, x: Tensor) -> Tensor:
 def fidelity(
     student: EmojiTransformer2DModel, teacher: EmojiTransformer2DModel, asked: DiffusionBatches, count: int = 128
 ) -> dict[str, float]:
-    """Mean square distance in latents from the teacher's end of the same noise, by the student's first timestep.
+    """Mean square distance in latents from the teacher's end of the same x_t, at each of the student's four timesteps.
 
     `variance` is the mean square of the teacher's ends around their mean: what a student that ignores its noise
     and its prompt would have.
@@ -251,12 +269,13 @@ def fidelity(
     rows = rng.choice(len(asked.chosen.subject), count)
     *_, tokens, mask, style = asked.batch(rows, asked.times(count, generator), rng, generator, "pt")
     noise = torch.randn(count, *asked.chosen.latents.shape[1:], generator=generator)
-    points, end = trajectory(teacher, noise, tokens, mask, style)
-    figures = {"variance": float((end - end.mean(0)).square().mean())}
-    for t in (999, 759, 499, 259):
-        times = torch.full((count,), t)
-        x0 = consistency(student, points[GRID.index(t)], times, tokens, mask, style)
+    figures: dict[str, float] = {}
+    for done in range(4):
+        t, x = arrive(student, noise, tokens, mask, style, 4, done, generator)
+        _, end = trajectory(teacher, x, tokens, mask, style, times=GRID[GRID.index(t) :])
+        x0 = consistency(student, x, torch.full((count,), t), tokens, mask, style)
         figures[f"from_{t}"] = float((x0 - end).square().mean())
+        figures.setdefault("variance", float((end - end.mean(0)).square().mean()))
     return {name: round(value, 4) for name, value in figures.items()}
 
 
