@@ -33,7 +33,7 @@ ID, TEACHER = "emoji-fewstep", "emoji-diffusion"
 GRID = (999, 939, 879, 759, 679, 589, 499, 339, 259, 119)  # the teacher's: LCMScheduler's for 1 to 4 steps, and others
 ARRIVALS = tuple((steps, done) for steps in (2, 3, 4) for done in range(1, steps))  # of the student's steps, how many
 GUIDANCE = 3.0
-PICTURES, BATCH = 160_000, 32
+PICTURES, BATCH = 168_000, 32
 POOL, REUSE = 2_400, 6  # trajectories kept, and batches drawn from them for each new batch of trajectories
 ARRIVED = 0.5  # of the trajectories begin where the student arrives, the others from noise
 ADVERSARIAL = 0.5  # norm of the adversarial gradient, in norms of the regression's
@@ -80,7 +80,7 @@ def recipe(budget: Budget) -> Iterator[Step]:
         lr=4e-4,
         warmup=30,
         average=0.995,
-        decay=train.constant,
+        decay=train.cooldown,
         optimizers=train.muon,
         trained=trained,
     )
