@@ -10,7 +10,8 @@ run: $(VENV)/run.done
 	$(BIN)/python app.py
 
 test: $(VENV)/test.done browser lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest --ignore=tests/browser -n 2 --dist loadfile
 
 lint: $(VENV)/test.done
 	$(BIN)/ruff check .

@@ -39,7 +39,9 @@ def says(lang: str, key: str, **values: object) -> str:
 
 
 def start(visit: Visit, query: str = "", **options: object) -> Page:
-    return visit(query, topic="masking", **options)
+    page = visit(query, topic="masking", **options)
+    page.locator("#mk-caption b").wait_for()
+    return page
 
 
 def hidden(page: Page) -> int:
@@ -53,7 +55,7 @@ def mask(page: Page) -> str:
 
 def agreed(page: Page) -> None:
     """Wait until the caption is about the mask on the board."""
-    page.wait_for_function("""() => parseInt(document.querySelector("#mk-caption b").innerText) ===
+    page.wait_for_function("""() => parseInt(document.querySelector("#mk-caption b")?.innerText) ===
         [...BigInt(`0x${genlabMasking.mask()}`).toString(2)].filter((bit) => bit === "1").length""")
     settled(page)
 
