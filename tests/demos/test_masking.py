@@ -8,7 +8,6 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 from xml.etree import ElementTree
@@ -91,16 +90,6 @@ def values(**other: object) -> list[object]:
 def rebuilt(lang: str = "en", **other: object) -> tuple[dict, str, str]:
     board, caption, patches = masking.run_rebuild(lang, *values(**other))
     return json.loads(board), unescape(re.sub("<[^>]+>", " ", caption)), patches
-
-
-def _counted(method: Callable, calls: list) -> Callable:
-    """The method, which also leaves its arguments in `calls`."""
-
-    def counted(*arguments: object) -> object:
-        calls.append(arguments)
-        return method(*arguments)
-
-    return counted
 
 
 def parsed(html: str) -> list[ElementTree.Element]:
@@ -316,10 +305,10 @@ def test_hidden_pixels_have_no_influence_and_visible_ones_have(lang: str, model:
     assert _views.text(lang, "leak.need") in masking.run_leak(lang, *values(ratio=0, model=model))
 
 
-def test_the_hand_waits_for_one_pass_of_the_model(models: dict, monkeypatch: pytest.MonkeyPatch):
+def test_the_hand_waits_for_one_pass_of_the_model(monkeypatch: pytest.MonkeyPatch):
     rebuilt()
-    passes = []
-    monkeypatch.setattr(mae.MaskedAutoencoder, "predict", _counted(mae.MaskedAutoencoder.predict, passes))
+    passes, predict = [], mae.MaskedAutoencoder.predict
+    monkeypatch.setattr(mae.MaskedAutoencoder, "predict", lambda *given: passes.append(given) or predict(*given))
     monkeypatch.setattr(_photos.images, "read", lambda *_: pytest.fail("the photograph was read again"))
     masking.run_rebuild("en", *values(patches="7-00ff00ff00ff00ff"))
     assert len(passes) == 1
