@@ -12,7 +12,7 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 
-from demos import _shell
+from demos import _quick, _shell
 from demos._i18n import fill
 from demos.open_set import _views
 from demos.open_set._text import TEXT
@@ -290,9 +290,8 @@ def build(ctx: _shell.Context) -> None:
         return [run_examples(lang, seed), published_table(lang), *run_judge(lang, *values)]
 
     ctx.on_show(show, [seed, *inputs], [examples, table, *outputs])
-    ctx.live(
-        [pad.change, method.input, other.input, kept.input, against.input], run_judge, inputs, outputs, "open_set_judge"
-    )
+    moved = [pad.change, method.input, other.input, kept.input, against.input]
+    _quick.on(ctx, moved, run_judge, inputs, outputs, 0, api_name="open_set_judge")
     ctx.live([seed.change], run_examples, [seed], [examples], "open_set_examples")
     ctx.live([noise.click], run_noise, [seed], [pad, told])
     ctx.live([leak.click], run_leak, [], [told, leak_plots])

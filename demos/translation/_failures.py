@@ -39,17 +39,17 @@ def _shown(lang: str, case: Callable[[str], str]) -> str:
 
 
 def collapse(lang: str) -> str:
-    """pix2pix's dropout noise beside BicycleGAN's code: answers to one outline, and how far apart they are."""
+    """pix2pix and BicycleGAN given the same random codes: answers to one outline, and how far apart they are."""
     import torch
 
     from genmodels.translation import sketch
     from genmodels.translation.bicyclegan import draw_codes
 
     x = sketch.outline(_examples.OUTLINES["apple"])
-    one, many = _views.load("pix2pix-outline"), _views.load("bicycle-outline")
+    one, many = _views.load("pix2pix-noise"), _views.load("bicycle-outline")
+    codes, asked = draw_codes(DRAWS, many.codes, 7), x.expand(DRAWS, -1, -1, -1)
     with torch.inference_mode():
-        same = torch.cat([one(x, generator=torch.Generator().manual_seed(i)) for i in range(DRAWS)])
-        varied = many(x.expand(DRAWS, -1, -1, -1), draw_codes(DRAWS, many.codes, 7))
+        same, varied = one(asked, codes), many(asked, codes)
     found = {"noise": apart(same), "code": apart(varied)}
     shown = [_made(lang, part, "collapse.noise") for part in same] + [_made(lang, p, "collapse.code") for p in varied]
     return _case(lang, "collapse", shown, **found)

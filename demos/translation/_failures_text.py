@@ -3,13 +3,12 @@
 TEXT: dict[str, dict[str, str]] = {
     "en": {
         "failures.intro": "Four ways to go wrong, each computed now by the models of this tab.",
-        "failures.collapse": "Mode collapse: nearly one answer, whatever the noise",
-        "failures.collapse.noise": "pix2pix, other noise",
+        "failures.collapse": "Mode collapse: nearly one answer, whatever the code",
+        "failures.collapse.noise": "pix2pix, other code",
         "failures.collapse.code": "BicycleGAN, other code",
-        "failures.collapse.cause": "L1 punishes every answer but the mean one, so pix2pix learns to make little of "
-        "its dropout noise: two of its answers differ by {noise:.2f} % of the range, two of BicycleGAN’s by "
-        "{code:.1f} %. BicycleGAN must find the code again in the picture, which it cannot if the code changes "
-        "nothing.",
+        "failures.collapse.cause": "Both are given the same random codes. L1 punishes every answer but the median "
+        "one, so pix2pix learns to ignore the code: two of its answers differ by {noise:.2f} % of the range, two of "
+        "BicycleGAN’s by {code:.1f} %, because it must find the code again in the picture.",
         "failures.collapse.where": "Try it: “Many answers”.",
         "failures.ghosts": "Ghosts: something where nothing was drawn",
         "failures.ghosts.cgan.empty": "cGAN alone, empty paper",
@@ -46,13 +45,12 @@ TEXT: dict[str, dict[str, str]] = {
     },
     "pt": {
         "failures.intro": "Quatro maneiras de dar errado, cada uma calculada agora pelos modelos desta aba.",
-        "failures.collapse": "Colapso de modos: quase uma só resposta, seja qual for o ruído",
-        "failures.collapse.noise": "pix2pix, outro ruído",
+        "failures.collapse": "Colapso de modos: quase uma só resposta, seja qual for o código",
+        "failures.collapse.noise": "pix2pix, outro código",
         "failures.collapse.code": "BicycleGAN, outro código",
-        "failures.collapse.cause": "A L1 pune toda resposta que não seja a média, e o pix2pix aprende a fazer pouco "
-        "do ruído do dropout: duas respostas dele diferem em {noise:.2f} % da faixa de valores; duas do BicycleGAN, "
-        "em {code:.1f} %. O BicycleGAN tem de reencontrar o código na imagem, e isso é impossível se o código não "
-        "muda nada.",
+        "failures.collapse.cause": "Os dois recebem os mesmos códigos aleatórios. A L1 pune toda resposta que não seja "
+        "a mediana, e o pix2pix aprende a ignorar o código: duas respostas dele diferem em {noise:.2f} % da faixa de "
+        "valores; duas do BicycleGAN, em {code:.1f} %, porque ele tem de reencontrar o código na imagem.",
         "failures.collapse.where": "Experimente: “Várias respostas”.",
         "failures.ghosts": "Fantasmas: algo onde nada foi desenhado",
         "failures.ghosts.cgan.empty": "só cGAN, papel em branco",

@@ -96,7 +96,8 @@ def _real() -> dict[str, float]:
 def _diverse() -> dict[str, float]:
     return {
         "many": _metrics("bicycle-outline")["diversity"],
-        "noise": _metrics("pix2pix-outline")["noise_diversity"],
+        "noise": _metrics("pix2pix-noise")["diversity"],
+        "dropout": _metrics("pix2pix-outline")["noise_diversity"],
     }
 
 

@@ -23,7 +23,8 @@ TEXT: dict[str, dict[str, str]] = {
         "measure.real.here": "Fréchet distance {many:.2f} beside pix2pix’s {one:.2f}",
         "measure.diverse": "How far apart are two answers to one outline?",
         "measure.diverse.paper": "pix2pix ignores its noise; BicycleGAN does not",
-        "measure.diverse.here": "feature distance {many:.3f}; pix2pix from noise {noise:.3f}",
+        "measure.diverse.here": "feature distance {many:.3f}; pix2pix with the same code {noise:.4f}, by its dropout "
+        "{dropout:.3f}",
         "measure.cycle": "How near to the truth without pairs?",
         "measure.cycle.paper": "accuracy per pixel 0.52; pix2pix with pairs 0.71 (labels → Cityscapes)",
         "measure.cycle.here": "{cycle:.2f} dB; told the pairs {paired:.2f} dB; untranslated {base:.2f} dB",
@@ -72,7 +73,8 @@ TEXT: dict[str, dict[str, str]] = {
         "measure.real.here": "distância de Fréchet {many:.2f}, contra {one:.2f} do pix2pix",
         "measure.diverse": "Quão diferentes são duas respostas ao mesmo contorno?",
         "measure.diverse.paper": "o pix2pix ignora o ruído; o BicycleGAN, não",
-        "measure.diverse.here": "distância de atributos {many:.3f}; pix2pix com ruído {noise:.3f}",
+        "measure.diverse.here": "distância de atributos de {many:.3f}; pix2pix com o mesmo código, {noise:.4f}; com o "
+        "dropout dele, {dropout:.3f}",
         "measure.cycle": "Quão perto da verdade se chega sem pares?",
         "measure.cycle.paper": "acurácia por pixel de 0,52; pix2pix com pares, 0,71 (rótulos → Cityscapes)",
         "measure.cycle.here": "{cycle:.2f} dB; conhecendo os pares, {paired:.2f} dB; sem traduzir, {base:.2f} dB",

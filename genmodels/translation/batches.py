@@ -16,6 +16,7 @@ from genmodels.translation.looks import LOOKS
 HELD_FAMILY = "openmoji"  # the drawing styles that few-shot translation never learns from
 STILL = 0.4  # of the pictures are only mirrored, so that the sharpness of unmoved ones is seen too
 TURN, SCALE, SHIFT = 0.2, 0.12, 0.08  # radians, share of the size, share of the width
+KEPT = 0.5  # of few-shot translation's pictures that are rebuilt have the style already
 BOLD = 0.25  # of the outlines have lines two pixels thicker, as a hand on a canvas draws them
 
 
@@ -93,10 +94,12 @@ def _drawn(images: np.ndarray, size: int, step: int) -> Iterator[tuple[Tensor, T
 
 
 class FewShotBatches:
-    """Called with a step, an endless stream of what FUNITTraining.losses takes: x (B, 3, 64, 64), its style (B,),
-    another of that style (B, 3, 64, 64), examples (B, K, 3, 64, 64), their style (B,). K is 1, 2 and 3 in turn.
+    """Called with a step, an endless stream of what FUNITTraining.losses takes: x (B, 3, 64, 64), the same under a look
+    (B, 3, 64, 64), that style (B,), another picture of it (B, 3, 64, 64), examples (B, K, 3, 64, 64), their style (B,).
+    K is 1, 2 and 3 in turn.
 
-    A style is a drawing style and one of LOOKS. Nothing of the family `held` is drawn.
+    A style is a drawing style and one of LOOKS; x is plain, or, with probability KEPT, in that style already. Nothing
+    of the family `held` is drawn.
     """
 
     def __init__(self, data: Emoji, size: int, held: str = HELD_FAMILY) -> None:
@@ -108,24 +111,29 @@ class FewShotBatches:
         self.sets = [pictures for pictures in self.sets if len(pictures)]
         self.count = len(self.sets) * len(self.looks)
 
-    def __call__(self, step: int) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor, Tensor]]:
+    def __call__(self, step: int) -> Iterator[tuple[Tensor, ...]]:
         while True:
             generator = torch.Generator().manual_seed(step)
             own, other = torch.randint(self.count, (2, self.size), generator=generator)
             k = 1 + step % 3
-            examples = self._drawn(other.repeat_interleave(k), generator).unflatten(0, (self.size, k))
-            x, kin = self._drawn(own.repeat(2), generator).chunk(2)
-            yield x, own, kin, examples, other
+            plain = self._drawn(torch.cat([own, own, other.repeat_interleave(k)]), generator)
+            x, kin, examples = plain.split([self.size, self.size, k * self.size])
+            truth = self._looked(x, own)
+            kept = torch.rand(self.size, 1, 1, 1, generator=generator) < KEPT
+            examples = self._looked(examples, other.repeat_interleave(k)).unflatten(0, (self.size, k))
+            yield torch.where(kept, truth, x), truth, own, self._looked(kin, own), examples, other
             step += 1
 
     def _drawn(self, styles: Tensor, generator: torch.Generator) -> Tensor:
-        """A picture of each style (N,) -> (N, 3, 64, 64)."""
+        """A picture of each style's drawing style (N,) -> (N, 3, 64, 64), plain."""
         rows = torch.rand(len(styles), generator=generator)
         found = torch.stack([self._row(int(s), float(u)) for s, u in zip(styles, rows, strict=True)])
-        found = moved(to_float(found), generator)
-        for n, style in enumerate(styles.tolist()):
-            found[n : n + 1] = self.looks[style % len(self.looks)](found[n : n + 1])
-        return found
+        return moved(to_float(found), generator)
+
+    def _looked(self, plain: Tensor, styles: Tensor) -> Tensor:
+        """Pictures (N, 3, 64, 64) under the looks of styles (N,)."""
+        looks = (self.looks[style % len(self.looks)] for style in styles.tolist())
+        return torch.cat([look(x) for look, x in zip(looks, plain.split(1), strict=True)])
 
     def _row(self, style: int, u: float) -> Tensor:
         pictures = self.sets[style // len(self.looks)]

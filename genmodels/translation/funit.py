@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from genmodels.translation.adversarial import SLOPE, PatchGAN, d_hinge, frozen, g_hinge
 
 WIDTH, CODE, BLOCKS = 24, 64, 2
-REBUILD, FEATURES = 3.0, 1.0  # beside the adversarial loss; section 4 has 0.1 and 1, for a hundred times the training
+REBUILD, FEATURES = 10.0, 1.0  # beside the adversarial loss; section 4 has 0.1 and 1, for a hundred times the training
 SCALE = 0.1  # of the generator's whole loss, which Adam does not see, so that gradients are near 1
 
 
@@ -111,11 +111,14 @@ class FUNITTraining(nn.Module):
         super().__init__()
         self.model, self.D = model, D
 
-    def losses(self, x: Tensor, own: Tensor, kin: Tensor, examples: Tensor, other: Tensor) -> dict[str, Tensor]:
-        """x (B, 3, H, W) and further pictures kin (B, 3, H, W) of styles own (B,); examples (B, K, 3, H, W) of styles
-        other (B,) -> parts of the sum.
+    def losses(
+        self, x: Tensor, truth: Tensor, own: Tensor, kin: Tensor, examples: Tensor, other: Tensor
+    ) -> dict[str, Tensor]:
+        """x (B, 3, H, W), the same in styles own (B,), further pictures kin (B, 3, H, W) of these; examples
+        (B, K, 3, H, W) of styles other (B,) -> parts of the sum.
 
-        x is rebuilt with the code of kin, where the paper takes x's own: what is x's alone must come as content.
+        The paper rebuilds x with x's own code. Here the code is that of kin, so that what is x's alone must come as
+        content, and where the style was made by rule x need not have it yet: then the truth is known.
         """
         code = self.model.style(torch.cat([examples.flatten(0, 1), kin])[:, None])  # each picture's own
         count, k = examples.shape[:2]
@@ -123,15 +126,15 @@ class FUNITTraining(nn.Module):
         fake, rebuilt = self.model(x.repeat(2, 1, 1, 1), torch.cat([theirs, mine])).chunk(2)
         real = examples[:, 0]
         with frozen(self.D):
-            maps = self.D.features(torch.cat([fake, rebuilt, real, x]))
+            maps = self.D.features(torch.cat([fake, rebuilt, real, truth]))
             fooled = g_hinge(chosen(self.D.last(maps[-1][: 2 * count]), torch.cat([other, own])))
             found, back, wanted, kept = maps[-1].mean((2, 3)).chunk(4)
         judged = d_hinge(
-            chosen(self.D(torch.cat([real, x])), torch.cat([other, own])),
+            chosen(self.D(torch.cat([real, truth])), torch.cat([other, own])),
             chosen(self.D(torch.cat([fake, rebuilt]).detach()), torch.cat([other, own])),
         )
         return {
-            "rebuild": SCALE * REBUILD * F.l1_loss(rebuilt, x),
+            "rebuild": SCALE * REBUILD * F.l1_loss(rebuilt, truth),
             "features": SCALE * FEATURES * (F.l1_loss(found, wanted.detach()) + F.l1_loss(back, kept.detach())),
             "g": SCALE * fooled,
             "d": judged,

@@ -87,17 +87,30 @@ def noise_diversity(model: UNet) -> float:
     return round(features().diversity(answers), 6)
 
 
-def varied(model: BicycleGAN) -> dict[str, Any]:
-    """BicycleGAN with z drawn anew for each outline; the diversity of its answers to one; and with the truth's code."""
+@torch.no_grad()
+def code_diversity(model: BicycleGAN | UNet) -> float:
+    """The same of answers by code."""
+    codes = draw_codes(ANSWERS, model.codes, 1)
+    asked = held_outlines()[0][:ASKED]
+    answers = torch.stack([model(part[None].expand(ANSWERS, -1, -1, -1), codes) for part in asked])
+    return round(features().diversity(answers), 6)
+
+
+def coded(model: BicycleGAN | UNet) -> dict[str, Any]:
+    """Held-out outlines, painted with a code of each one's own; and the diversity of answers to one."""
     x, y = held_outlines()
     z = draw_codes(len(x), model.codes, 0)
     with torch.no_grad():
         made = torch.cat([model(a, b) for a, b in zip(x.split(BATCH), z.split(BATCH), strict=True)])
+    return against(made, y) | {"frechet": realism(made, y), "diversity": code_diversity(model)}
+
+
+def varied(model: BicycleGAN) -> dict[str, Any]:
+    """BicycleGAN by random codes, and told the truth's."""
+    x, y = held_outlines()
+    with torch.no_grad():
         told = torch.cat([model(a, model.encode(b)) for a, b in zip(x.split(BATCH), y.split(BATCH), strict=True)])
-        codes = draw_codes(ANSWERS, model.codes, 1)
-        answers = torch.stack([model(part[None].expand(ANSWERS, -1, -1, -1), codes) for part in x[:ASKED]])
-    found = against(made, y) | {"frechet": realism(made, y), "diversity": round(features().diversity(answers), 6)}
-    return found | {"told_psnr_db": round(float(psnr(told, y).mean()), 3)}
+    return coded(model) | {"told_psnr_db": round(float(psnr(told, y).mean()), 3)}
 
 
 def ablated(model: nn.Module) -> dict[str, Any]:
@@ -226,6 +239,7 @@ FIGURES: dict[str, Callable[[Any], dict[str, Any]]] = {
     "pix2pix-outline": painted,
     "pix2pix-facades": built,
     "pix2pix-ablation": ablated,
+    "pix2pix-noise": coded,
     "bicycle-outline": varied,
     "cyclegan-styles": cycled,
     "cyclegan-fruit": swapped,

@@ -13,14 +13,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 Look = Callable[[Tensor], Tensor]
-EDGE = 0.35  # difference within 3x3 pixels, of a range of 2, that counts as an edge
+EDGE = 0.35  # difference of neighbouring pixels, of a range of 2, that counts as an edge
 
 
 def edges(x: Tensor, wide: int = 1) -> Tensor:
-    """(B, 3, H, W) -> (B, 1, H, W) in [0, 1]: 1 within `wide` pixels of where colours differ."""
-    apart = (F.max_pool2d(x, 3, 1, 1) + F.max_pool2d(-x, 3, 1, 1)).amax(1, keepdim=True)
+    """(B, 3, H, W) -> (B, 1, H, W) in [0, 1]: 1 within `wide` pixels of where colours differ; 0: on one side only."""
+    size = 3 if wide else 2
+    around = F.pad(x, (1, size - 2) * 2, mode="replicate")
+    apart = (F.max_pool2d(around, size, 1) + F.max_pool2d(-around, size, 1)).amax(1, keepdim=True)
     ink = ((apart - EDGE) / EDGE).clamp(0, 1)
-    return F.max_pool2d(ink, 2 * wide - 1, 1, wide - 1)
+    return F.max_pool2d(ink, 2 * wide - 1, 1, wide - 1) if wide > 1 else ink
 
 
 def grey(x: Tensor) -> Tensor:
@@ -80,11 +82,14 @@ BLACK, NAVY, BROWN, RED = (-1.0, -1.0, -1.0), (-0.9, -0.8, 0.0), (-0.3, -0.6, -0
 LOOKS: dict[str, Look] = {
     "plain": lambda x: x,
     "inked": _inked(BLACK, 1),
+    "inked thin": _inked(BLACK, 0),
+    "inked flat": _inked(BLACK, 0, _flat),
     "inked bold": _inked(BLACK, 2),
     "inked navy": _inked(NAVY, 1),
     "inked vivid": _inked(BLACK, 1, _vivid),
     "inked pale": _inked(BROWN, 1, _pale),
     "lines": _inked(BLACK, 1, _paper),
+    "lines thin": _inked(BLACK, 0, _paper),
     "lines bold": _inked(BLACK, 2, _paper),
     "lines red": _inked(RED, 1, _paper),
     "grey": lambda x: grey(x).expand_as(x),

@@ -75,7 +75,8 @@ def g_loss(D: PatchGAN, x: Tensor, fake: Tensor) -> Tensor:
 
 
 class Pix2PixTraining(nn.Module):
-    """Painter G and judge D, and the sum that both minimise.
+    """Painter G and judge D, and the sum that both minimise. A G with codes is given a random one, and nothing makes it
+    heed the code: "pix2pix + noise", which BicycleGAN is measured against (Zhu et al. 2017, section 5).
 
     l1: weight of the mean absolute error; adversarial: weight of the game. Only their ratio matters to Adam, so the
     paper's 100 : 1 (equation 4) is 1 : 0.01 here, which keeps gradients near 1. D is left out where adversarial is 0.
@@ -86,8 +87,10 @@ class Pix2PixTraining(nn.Module):
         self.G, self.D, self.l1, self.adversarial = G, D, l1, adversarial
 
     def losses(self, x: Tensor, y: Tensor, seed: Tensor) -> dict[str, Tensor]:
-        """x (B, C, H, W), y (B, 3, H, W), seed (B,) whose first draws the dropout -> the parts of the sum by name."""
-        fake = self.G(x, generator=torch.Generator().manual_seed(int(seed[0])))
+        """x (B, C, H, W), y (B, 3, H, W), seed (B,) whose first draws the noise -> the parts of the sum by name."""
+        generator = torch.Generator().manual_seed(int(seed[0]))
+        z = torch.randn(len(x), self.G.codes, generator=generator).to(x.device) if self.G.codes else None
+        fake = self.G(x, z, generator if z is None else None)
         parts = {"l1": self.l1 * F.l1_loss(fake, y)} if self.l1 else {}
         if self.D is not None:
             parts["g"] = self.adversarial * g_loss(self.D, x, fake)

@@ -41,15 +41,17 @@ def _metrics(id: str) -> dict[str, Any]:
 
 def _targets() -> str:
     rows, one, many = [], _metrics("pix2pix-outline"), _metrics("bicycle-outline")
+    deaf = _metrics("pix2pix-noise")
     if "baselines" in one:
         for name in ("outline itself", "mean colouring"):
             base = one["baselines"][name]
             rows.append(_row(f"pix2pix-outline: dB over the {name}", one["psnr_db"] - base["psnr_db"], OVER_DB, True))
             nearer = base["feature_distance"] / max(1e-9, one["feature_distance"])
             rows.append(_row(f"pix2pix-outline: feature distance of the {name} over its own", nearer, 1.0, True))
-    if one.get("noise_diversity") and many:
-        times = many["diversity"] / one["noise_diversity"]
-        rows.append(_row("bicycle-outline: diversity over pix2pix's from noise", times, DIVERSITY, True))
+    if deaf and many:
+        times = many["diversity"] / deaf["diversity"]
+        rows.append(_row("bicycle-outline: diversity over pix2pix-noise's", times, DIVERSITY, True))
+    if one and many:
         worse = many["frechet"] / one["frechet"]
         rows.append(_row("bicycle-outline: Fréchet distance over pix2pix's", worse, REALISM, False))
     for style, found in _metrics("funit-styles").items():
@@ -69,17 +71,18 @@ def _row(label: str, value: float, target: float, at_least: bool) -> list[str]:
 
 def _painting() -> str:
     """Models, variants and baselines on held-out outlines; the paper's accuracies beside, for the ordering."""
-    found = {id: _metrics(id) for id in ("pix2pix-outline", "bicycle-outline") if _metrics(id)}
+    found = {id: _metrics(id) for id in ("pix2pix-outline", "pix2pix-noise", "bicycle-outline") if _metrics(id)}
     variants = _metrics("pix2pix-ablation")
     base = variants.get("baselines") or _metrics("pix2pix-outline").get("baselines") or {}
     found |= {name: figures for name, figures in variants.items() if name != "baselines"} | base
     rows = [
         [name, *(_number(figures.get(key)) for key in ("psnr_db", "feature_distance", "gradient_energy", "frechet"))]
+        + [_number(figures.get("diversity", figures.get("noise_diversity")))]
         + [f"{PAPER[name]:.2f}" if name in PAPER else NONE]
         for name, figures in found.items()
     ]
-    head = ["held-out outlines", "PSNR (dB)", "feature distance", "gradient energy", "Fréchet", "paper: accuracy"]
-    return table(head, rows) if rows else ""
+    head = ["held-out outlines", "PSNR (dB)", "feature distance", "gradient energy", "Fréchet", "diversity"]
+    return table([*head, "paper: accuracy"], rows) if rows else ""
 
 
 def _facades() -> str:

@@ -17,10 +17,10 @@ from genmodels.translation import ablation, adversarial, batches, cards, held_ou
 from genmodels.translation.adversarial import PatchGAN
 from genmodels.translation.bicyclegan import BicycleTraining
 from genmodels.translation.funit import FUNITTraining
-from genmodels.translation.pix2pix import Pix2PixTraining
+from genmodels.translation.pix2pix import Pix2PixTraining, UNet
 
 OUTLINE, FACADES, PAINTERS = "pix2pix-outline", "pix2pix-facades", "pix2pix-ablation"
-BICYCLE, STYLES, FRUIT = "bicycle-outline", "cyclegan-styles", "cyclegan-fruit"
+NOISE, BICYCLE, STYLES, FRUIT = "pix2pix-noise", "bicycle-outline", "cyclegan-styles", "cyclegan-fruit"
 CYCLES, FEW_SHOT = "cyclegan-ablation", "funit-styles"
 Batches = Callable[[int], Iterable[tuple[Tensor, ...]]]
 
@@ -38,11 +38,12 @@ PLANS = {
     OUTLINE: Plan(160_000, 3_200_000),
     FACADES: Plan(36_000, 1_400_000),
     PAINTERS: Plan(40_000, 800_000),
-    BICYCLE: Plan(90_000, 1_700_000),
+    NOISE: Plan(40_000, 800_000),
+    BICYCLE: Plan(100_000, 1_700_000),
     STYLES: Plan(48_000, 1_080_000),
     FRUIT: Plan(13_000, 800_000),
     CYCLES: Plan(12_000, 270_000),
-    FEW_SHOT: Plan(96_000, 1_000_000),
+    FEW_SHOT: Plan(176_000, 1_000_000),
 }
 BATCH = {"cpu": 8, "cuda": 32}
 RATE = {"lr": 4e-4, "warmup": 200, "weight_decay": 0.0, "average": 0.999}
@@ -82,6 +83,13 @@ def fresh(build: Callable[[], nn.Module], seed: int = 0) -> nn.Module:
         return build()
 
 
+def start_from(painter: UNet, known: UNet) -> None:
+    """A painter with codes begins as one without: what reads the code keeps its random start."""
+    own = painter.state_dict()
+    for name, value in known.state_dict().items():
+        (own[name][:, : value.shape[1]] if value.ndim > 1 else own[name]).copy_(value)
+
+
 def pix2pix_outline(budget: Budget) -> Iterator[Step]:
     """OpenMoji's outlines into colour, by L1 and a PatchGAN of 34 pixels, half of the picture."""
     model = fresh(cards.pix2pix_outline)
@@ -104,9 +112,17 @@ def pix2pix_ablation(budget: Budget) -> Iterator[Step]:
     yield from _recipe(PAINTERS, budget, model, fresh(lambda: ablation.PaintersTraining(model)), _outlines(budget))
 
 
+def pix2pix_noise(budget: Budget) -> Iterator[Step]:
+    """pix2pix that is given a random code, as BicycleGAN is, and nothing that makes it heed it."""
+    model = fresh(cards.pix2pix_noise)
+    training = Pix2PixTraining(model, fresh(lambda: PatchGAN(4, ablation.D_WIDTH, 34)))
+    yield from _recipe(NOISE, budget, model, training, _outlines(budget))
+
+
 def bicycle_outline(budget: Budget) -> Iterator[Step]:
-    """The same outlines, many answers to each."""
+    """The same outlines, many answers to each. The painter starts as pix2pix-outline, whose weights must be there."""
     model = fresh(cards.bicycle_outline)
+    start_from(model.G, registry.load(OUTLINE, "cpu"))
     training = BicycleTraining(model, fresh(lambda: PatchGAN(4, 32, 34)))
     yield from _recipe(BICYCLE, budget, model, training, _outlines(budget))
 
@@ -159,6 +175,7 @@ RECIPES = {
     OUTLINE: pix2pix_outline,
     FACADES: pix2pix_facades,
     PAINTERS: pix2pix_ablation,
+    NOISE: pix2pix_noise,
     BICYCLE: bicycle_outline,
     STYLES: cyclegan_styles,
     FRUIT: cyclegan_fruit,

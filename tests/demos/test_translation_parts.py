@@ -38,6 +38,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> dict[str, torch.nn.Module]:
         torch.manual_seed(0)
         found = {
             "pix2pix-outline": pix2pix.UNet(1, NARROW),
+            "pix2pix-noise": pix2pix.UNet(1, NARROW, 8),
             "bicycle-outline": bicyclegan.BicycleGAN(1, NARROW),
             "cyclegan-styles": cyclegan.CycleGAN(8, 1, 8),
             "cyclegan-fruit": cyclegan.CycleGAN(8, 1, 8),
@@ -226,7 +227,8 @@ def test_failures_are_made_by_the_models(small, lang):
     before = pixels(translation.run_failures(lang))
     assert len(before) == 20
     with torch.no_grad():
-        small["pix2pix-outline"].last[1].bias += 1.0
+        for id in ("pix2pix-outline", "pix2pix-noise"):
+            small[id].last[1].bias += 1.0
     after = pixels(translation.run_failures(lang))
     changed = [not np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
     assert changed[:4] == [True] * 4 and changed[4:8] == [False] * 4 and changed[17] and changed[19]

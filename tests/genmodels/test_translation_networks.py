@@ -127,6 +127,13 @@ def test_pix2pix_losses_are_the_papers_equations(unet):
     assert_close(parts["d"], -(true.sigmoid().log().mean() + (1 - said.sigmoid()).log().mean()) / 2)
 
 
+def test_pix2pix_with_codes_is_given_random_ones_and_no_dropout():
+    unet = build(lambda: pix2pix.UNet(1, (8, 8, 8), 4))
+    model, x, y = pix2pix.Pix2PixTraining(unet, None), random(2, 1, 32, 32), random(2, 3, 32, 32, seed=1)
+    z = torch.randn(2, 4, generator=torch.Generator().manual_seed(5))
+    assert_close(model.losses(x, y, torch.tensor([5, 6]))["l1"], (unet(x, z) - y).abs().mean())
+
+
 def gradients(loss: torch.Tensor, model: torch.nn.Module) -> set[str]:
     """The children of `model` whose parameters the loss reaches."""
     model.zero_grad(set_to_none=True)
@@ -250,8 +257,9 @@ def test_funit_rebuilds_with_the_style_of_another_picture(few_shot):
     styles = torch.tensor([0, 1])
     x, kin = random(2, 2, 3, 64, 64)
     examples = random(2, 1, 3, 64, 64, seed=2)
-    expected = F.l1_loss(few_shot(x, few_shot.style(kin[:, None])), x)
-    found = model.losses(x, styles, kin, examples, styles)["rebuild"]
+    truth = random(2, 3, 64, 64, seed=3)
+    expected = F.l1_loss(few_shot(x, few_shot.style(kin[:, None])), truth)
+    found = model.losses(x, truth, styles, kin, examples, styles)["rebuild"]
     assert_close(found, funit.SCALE * funit.REBUILD * expected)
 
 
@@ -259,7 +267,7 @@ def test_each_loss_of_funit_reaches_its_own_player(few_shot):
     model = funit.FUNITTraining(few_shot, build(lambda: PatchGAN(3, 8, 16, 4)))
     styles = torch.tensor([0, 3]), torch.tensor([1, 2])
     x, kin = random(2, 2, 3, 64, 64)
-    parts = model.losses(x, styles[0], kin, random(2, 3, 3, 64, 64, seed=2), styles[1])
+    parts = model.losses(x, x.flip(0), styles[0], kin, random(2, 3, 3, 64, 64, seed=2), styles[1])
     assert gradients(parts["d"], model) == {"D"}
     for name in ("rebuild", "features", "g"):
         assert gradients(parts[name], model) == {"model"}, name
@@ -319,7 +327,7 @@ def test_twenty_steps_lower_the_losses(unet, cycle, bicycle, few_shot):
         "cycle": (cycle, (y, y.flip(0), seed)),
         "rebuild": (
             funit.FUNITTraining(few_shot, build(lambda: PatchGAN(3, 8, 16, 2))),
-            (y, styles, y, y[:, None], styles),
+            (y, y, styles, y, y[:, None], styles),
         ),
     }
     for name, (model, batch) in cases.items():

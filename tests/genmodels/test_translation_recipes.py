@@ -12,8 +12,9 @@ from genmodels import registry, weights
 from genmodels import train as loop
 from genmodels.data import emoji, facades, fruit, outlines
 from genmodels.train import Budget
-from genmodels.translation import batches, cards, held_out, train
+from genmodels.translation import batches, cards, held_out, looks, train
 from genmodels.translation.looks import LOOKS
+from genmodels.translation.pix2pix import UNet
 
 FAMILIES = [style.family for style in emoji.STYLES]
 
@@ -106,13 +107,31 @@ def test_few_shot_batches_name_their_styles_and_leave_the_held_family_out(data, 
     stream = batches.FewShotBatches(data, 6)
     inside = [n for n, family in enumerate(FAMILIES) if family != batches.HELD_FAMILY]
     assert stream.count == 2 * len(inside) == 12
-    for k, (x, own, kin, examples, other) in zip((1, 2, 3, 1), stream(0), strict=False):
-        assert x.shape == kin.shape == (6, 3, 64, 64) and examples.shape == (6, k, 3, 64, 64)
-        assert not torch.equal(x, kin)
-        for pictures, styles in ((x[:, None], own), (kin[:, None], own), (examples, other)):
+    for k, (x, truth, own, kin, examples, other) in zip((1, 2, 3, 1), stream(0), strict=False):
+        assert x.shape == truth.shape == kin.shape == (6, 3, 64, 64) and examples.shape == (6, k, 3, 64, 64)
+        assert not torch.equal(truth, kin)
+        for pictures, styles in ((truth[:, None], own), (kin[:, None], own), (examples, other)):
             value = ((pictures[:, :, 0, 0, 0] + 1) * 127.5).round().int() // 6
             assert (value // 8 < 4).all(), "no held-out subject"
             assert (value % 8 == torch.tensor(inside)[styles // 2][:, None]).all()
+
+
+def test_few_shot_truth_is_the_picture_itself_in_its_style(data):
+    stream = batches.FewShotBatches(data, 16)
+    plain = 0
+    for x, truth, own, *_ in first(stream(0), 6):
+        for shown, wanted, style in zip(x, truth, own.tolist(), strict=True):
+            look = list(LOOKS.values())[style % len(LOOKS)]
+            there = torch.equal(shown, wanted)
+            assert there or torch.equal(look(shown[None])[0], wanted)
+            plain += not there
+    assert 30 < plain < 66
+
+
+def test_thin_ink_is_half_as_wide():
+    half = torch.ones(1, 3, 8, 8)
+    half[..., 4:] = -1
+    assert [int(looks.edges(half, wide)[0, 0, 3].sum()) for wide in (0, 1, 2)] == [1, 2, 4]
 
 
 def test_looks_keep_range_and_shape_and_differ():
@@ -159,6 +178,8 @@ def place(data, drawn, monkeypatch, tmp_path):
     monkeypatch.setattr(
         held_out, "FIGURES", dict.fromkeys(held_out.FIGURES, lambda model: {"seen": not model.training})
     )
+    weights.write("pix2pix-outline", train.fresh(lambda: cards.pix2pix_outline(), 1))
+    weights.write_card("pix2pix-outline")
     return monkeypatch
 
 
@@ -178,6 +199,17 @@ def test_a_recipe_trains_writes_and_loads(id, place):
     assert size < 4_000_000
     moved = [key for key, value in before.items() if not value.half().equal(model.state_dict()[key].half())]
     assert len(moved) > len(before) / 2, "it learned"
+
+
+def test_a_painter_with_codes_begins_as_the_one_without():
+    known, painter = train.fresh(cards.pix2pix_outline, 1), train.fresh(lambda: UNet(1, codes=8))
+    start = painter.head.weight.clone()
+    train.start_from(painter, known)
+    x = batches.to_float(noise(2, 64, 64))
+    with torch.no_grad():
+        assert_close(painter(x, torch.zeros(2, 8)), known(x))
+        assert not torch.allclose(painter(x, torch.ones(2, 8)), known(x), atol=1e-3), "it hears the code"
+    assert painter.head.weight[:, 1:].equal(start[:, 1:])
 
 
 def test_a_recipe_goes_on_from_its_checkpoint_and_from_the_shipped_weights(place):
