@@ -15,9 +15,9 @@ TEXT: dict[str, dict[str, str]] = {
         "few.twemoji.inked bold": "Bold ink",
         "few.twemoji.coarse": "Large pixels",
         "few.size": "True size 64 × 64 pixels, enlarged smoothly. Below, the examples of OpenMoji that were used. The "
-        "network is small and knows six drawing styles and twenty looks made from them by rule; it takes over lines "
-        "and tones, hardly ever shapes. Colours are mostly the content’s own, not those of "
-        "OpenMoji’s real picture.",
+        "network is small and knows six drawing styles and 23 looks made from them by rule, some in ink, which "
+        "OpenMoji resembles; it takes over lines and tones, hardly ever shapes. Colours are mostly the content’s own, "
+        "not those of OpenMoji’s real picture.",
         "few.example": "Example {i}",
         "few.yours": "**Your own style**: choose a few pictures that share a manner.",
         "few.x": "K, examples",
@@ -44,9 +44,9 @@ TEXT: dict[str, dict[str, str]] = {
         "few.twemoji.inked bold": "Traço grosso",
         "few.twemoji.coarse": "Pixels grandes",
         "few.size": "Tamanho real de 64 × 64 pixels, ampliado com suavização. Abaixo, os exemplos do OpenMoji que "
-        "foram usados. A rede é pequena e conhece seis estilos de desenho e vinte aparências derivadas deles por "
-        "regra; ela adota traços e tons, quase nunca as formas. As cores são quase sempre as do conteúdo, "
-        "não as da imagem real do OpenMoji.",
+        "foram usados. A rede é pequena e conhece seis estilos de desenho e 23 aparências derivadas deles por "
+        "regra, algumas a nanquim, parecidas com as do OpenMoji; ela adota traços e tons, quase nunca as formas. As "
+        "cores são quase sempre as do conteúdo, não as da imagem real do OpenMoji.",
         "few.example": "Exemplo {i}",
         "few.yours": "**O seu próprio estilo**: escolha algumas imagens feitas do mesmo jeito.",
         "few.x": "K, exemplos",

@@ -39,11 +39,11 @@ PLANS = {
     FACADES: Plan(36_000, 1_400_000),
     PAINTERS: Plan(40_000, 800_000),
     NOISE: Plan(40_000, 800_000),
-    BICYCLE: Plan(100_000, 1_700_000),
+    BICYCLE: Plan(72_000, 1_700_000),
     STYLES: Plan(48_000, 1_080_000),
     FRUIT: Plan(13_000, 800_000),
     CYCLES: Plan(12_000, 270_000),
-    FEW_SHOT: Plan(176_000, 1_000_000),
+    FEW_SHOT: Plan(208_000, 1_000_000),
 }
 BATCH = {"cpu": 8, "cuda": 32}
 RATE = {"lr": 4e-4, "warmup": 200, "weight_decay": 0.0, "average": 0.999}
