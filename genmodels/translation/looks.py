@@ -19,7 +19,7 @@ EDGE = 0.35  # difference within a pixel and a half, of a range of 2, that count
 def edges(x: Tensor, wide: int = 1) -> Tensor:
     """(B, 3, H, W) -> (B, 1, H, W) in [0, 1]: how much of a pixel a line covers that follows where colours differ.
 
-    wide: of the line, from 1, in steps of a pixel. Found at twice the size, so that lines are smooth, as drawn ones are.
+    wide: of the line, from 1, in steps of a pixel. Found at twice the size, so that lines are as smooth as drawn ones.
     """
     large = F.interpolate(x, scale_factor=2, mode="bilinear")
     apart = (F.max_pool2d(large, 3, 1, 1) + F.max_pool2d(-large, 3, 1, 1)).amax(1, keepdim=True)
