@@ -51,7 +51,7 @@ def autoencoder(budget: Budget) -> Iterator[Step]:
 
 
 DIFFUSION_STEPS = {"cpu": 41_500, "cuda": 62_500}  # the weights cooled down at 20,833, 29,166, 31,250 and 36,500 too
-DIFFUSION_BATCH = 192  # theirs was 80 to 96 up to there
+DIFFUSION_BATCH = 192  # 80 to 96 up to step 31,250
 
 
 def diffusion(budget: Budget) -> Iterator[Step]:

@@ -27,8 +27,8 @@ Batches = Callable[[int], Iterable[tuple[Tensor, ...]]]
 
 @dataclass(frozen=True)
 class Plan:
-    """Pictures seen in a whole training by device: on the CPU two hours of a core or less; an ablation's variants see
-    fewer, equal among themselves."""
+    """Pictures seen in a whole training by device: on the CPU two hours of a core or less (few-shot: three); an
+    ablation's variants see fewer, equal among themselves."""
 
     cpu: int
     cuda: int
@@ -122,7 +122,8 @@ def pix2pix_noise(budget: Budget) -> Iterator[Step]:
 def bicycle_outline(budget: Budget) -> Iterator[Step]:
     """The same outlines, many answers to each. The painter starts as pix2pix-outline, whose weights must be there."""
     model = fresh(cards.bicycle_outline)
-    start_from(model.G, registry.load(OUTLINE, "cpu"))
+    if not budget.resume:
+        start_from(model.G, registry.load(OUTLINE, "cpu"))
     training = BicycleTraining(model, fresh(lambda: PatchGAN(4, 32, 34)))
     yield from _recipe(BICYCLE, budget, model, training, _outlines(budget))
 
