@@ -10,7 +10,7 @@ from gradio.components import Component
 from demos import _pictures, _shell
 from demos._quick import on
 from demos.translation import _gallery, _views
-from demos.translation._views import Refresh, card, cell, figure, text
+from demos.translation._views import Refresh, card, cell, figure, seen, text
 from genmodels.errors import Refusal, one_of
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def run_cycle_table(lang: str) -> str:
                 [text(lang, f"cycle.row.{name}"), *(cell(lang, f, v) for f, v in zip(forms, cells, strict=True))]
             )
     head = [text(lang, f"cycle.head.{key}") for key in ("what", "psnr", "feature", "trip")]
-    intro = _views.says(text(lang, "cycle.table"))
+    intro = _views.says(text(lang, "cycle.table", variant=seen("cyclegan-ablation"), main=seen("cyclegan-styles")))
     return intro + _shell.measure_table(lang, rows, head) + _views.says(text(lang, "cycle.paper"), "tr-small")
 
 

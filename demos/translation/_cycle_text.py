@@ -28,7 +28,7 @@ TEXT: dict[str, dict[str, str]] = {
         "cycle.alt.error": "Difference of the picture and its round trip, pixel by pixel.",
         "cycle.alt.judge": "How real the judge finds each patch of the translation.",
         "cycle.table": "Twemoji → Fluent 3D on every held-out subject. The variants of the ablation are narrower "
-        "networks with a quarter of the training, equal among themselves.",
+        "networks and saw {variant:.0f} thousand pictures each, the model above {main:.0f} thousand.",
         "cycle.paper": "Paper (tables 1 and 4, labels → Cityscapes, accuracy per pixel): CycleGAN 0.52, without the "
         "cycle 0.51, pix2pix with pairs 0.71.",
         "cycle.head.what": "Translator",
@@ -69,7 +69,7 @@ TEXT: dict[str, dict[str, str]] = {
         "cycle.alt.error": "Diferença entre a imagem e sua ida e volta, pixel a pixel.",
         "cycle.alt.judge": "Quão real o juiz acha cada patch da tradução.",
         "cycle.table": "Twemoji → Fluent 3D em todos os temas separados. As variantes da ablação são redes mais "
-        "estreitas, com um quarto do treino, igual entre elas.",
+        "estreitas e viram {variant:.0f} mil imagens cada uma; o modelo acima, {main:.0f} mil.",
         "cycle.paper": "Artigo (tabelas 1 e 4, rótulos → Cityscapes, acurácia por pixel): CycleGAN 0,52; sem o ciclo, "
         "0,51; pix2pix com pares, 0,71.",
         "cycle.head.what": "Tradutor",

@@ -7,7 +7,7 @@ from gradio.components import Component
 
 from demos import _shell
 from demos.translation import _views
-from demos.translation._views import Refresh, card, cell, figure, text
+from demos.translation._views import Refresh, card, cell, figure, seen, text
 from genmodels.translation.report import PAPER
 
 MODEL = "pix2pix-ablation"
@@ -52,6 +52,8 @@ def run_losses_table(lang: str) -> str:
         both=found["patch-70"]["gradient_energy"],
         cgan=found["cgan"]["gradient_energy"],
         real=real,
+        variant=seen(MODEL),
+        main=seen("pix2pix-outline"),
     )
     return table + _views.says(said)
 

@@ -108,8 +108,8 @@ TEXT: dict[str, dict[str, str]] = {
         "alt.picture.facade": "What pix2pix makes of your label map.",
         "caption.outline": "Painted in {ms:.0f} ms; true size {size} × {size} pixels, enlarged smoothly",
         "caption.facade": "Built in {ms:.0f} ms; true size {size} × {size} pixels, enlarged smoothly",
-        "world.outline": "Trained here on about 1,800 OpenMoji drawings and their outlines. Its world is small: flat "
-        "colours, black lines, one object in the middle.",
+        "world.outline": "Trained here on about 2,000 OpenMoji drawings and their outlines, and on 4,300 emoji of six "
+        "other styles, outlined by a rule. Its world is small: flat colours, black lines, one object in the middle.",
         "world.facade": "Trained here on 500 house fronts of the CMP Facade Database. It knows nothing but walls, "
         "windows "
         "and doors of old European cities.",
@@ -171,9 +171,9 @@ TEXT: dict[str, dict[str, str]] = {
         "alt.picture.facade": "O que o pix2pix faz do seu mapa de rótulos.",
         "caption.outline": "Pintado em {ms:.0f} ms; tamanho real de {size} × {size} pixels, ampliado com suavização",
         "caption.facade": "Construído em {ms:.0f} ms; tamanho real de {size} × {size} pixels, ampliado com suavização",
-        "world.outline": "Treinado aqui com cerca de 1.800 desenhos do OpenMoji e seus contornos. O mundo dele é "
-        "pequeno: "
-        "cores chapadas, linhas pretas, um objeto no centro.",
+        "world.outline": "Treinado aqui com cerca de 2.000 desenhos do OpenMoji e seus contornos e com 4.300 emojis de "
+        "outros seis estilos, contornados por uma regra. O mundo dele é pequeno: cores chapadas, linhas pretas, um "
+        "objeto no centro.",
         "world.facade": "Treinado aqui com 500 fachadas da CMP Facade Database. Só conhece paredes, janelas e portas "
         "de "
         "cidades europeias antigas.",

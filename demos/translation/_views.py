@@ -41,6 +41,11 @@ def card(id: str) -> dict[str, Any]:
         return {}
 
 
+def seen(id: str) -> float:
+    """Thousands of pictures that a model saw in training, by its card."""
+    return card(id).get("trained", {}).get("images", 0) / 1000
+
+
 def cell(lang: str, form: str, value: float | None) -> str:
     """A number for a table, a dash where there is none."""
     return NONE if value is None else fill(lang, form, float(value))

@@ -19,6 +19,7 @@ from genmodels.data import emoji, packages
 log = logging.getLogger(__name__)
 SKIN_TONES = frozenset(f"{code:04x}" for code in range(0x1F3FB, 0x1F400))
 FLAG_LETTERS = range(0x1F1E6, 0x1F200)
+COLOURS = 32
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,28 @@ def grey(images: np.ndarray) -> np.ndarray:
 
 def others(keys: list[str], known: Outlines) -> list[str]:
     """Those of `keys` that may train: not known already, no flag, no skin tone, no relative of a held-out subject."""
-    held = {key.split("-")[0] for key, out in zip(known.keys, known.held_out, strict=True) if out}
+    held = _held(known)
     return [key for key in keys if key not in known.keys and key.split("-")[0] not in held and _plain(key)]
+
+
+def elsewhere(data: emoji.Emoji, known: Outlines) -> np.ndarray:
+    """(N, 64, 64, 3) uint8: pictures that may train, in styles outside OpenMoji's family, of no relative of a subject
+    held out here."""
+    inside = [n for n, style in enumerate(emoji.STYLES) if style.family == "openmoji"]
+    held = _held(known)
+    free = np.array([subject.key.split("-")[0] not in held for subject in data.subjects])
+    return data.images[(data.split == emoji.TRAIN) & ~np.isin(data.style, inside) & free[data.subject]]
+
+
+def palette(found: Outlines) -> np.ndarray:
+    """(COLOURS, 3) uint8: the commonest colours of the pictures that may train."""
+    colours, counts = np.unique(found.colours[~found.held_out].reshape(-1, 3), axis=0, return_counts=True)
+    return colours[np.argsort(-counts, kind="stable")[:COLOURS]]
+
+
+def _held(known: Outlines) -> set[str]:
+    """First code points of what is held out."""
+    return {key.split("-")[0] for key, out in zip(known.keys, known.held_out, strict=True) if out}
 
 
 def _plain(key: str) -> bool:

@@ -65,7 +65,7 @@ class CyclesTraining(nn.Module):
         super().__init__()
         self.variants = nn.ModuleDict()
         for name, (cycle, identity) in CYCLES.items():
-            model = CycleGAN(*SHAPE, D_WIDTH, cycle, identity)
+            model = CycleGAN(*SHAPE, D_WIDTH, cycle, identity, noise=0.0)
             model.G, model.F = shipped.variants[name].G, shipped.variants[name].F
             self.variants[name] = model
         self.G, self.D = shipped.variants[PAIRED], PatchGAN(6, D_WIDTH)

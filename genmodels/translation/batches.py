@@ -9,14 +9,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from genmodels.data import outlines
 from genmodels.data.emoji import STYLES, TRAIN, Emoji
 from genmodels.data.outlines import Outlines
-from genmodels.translation.looks import LOOKS
+from genmodels.translation.looks import LOOKS, outlined
 
 HELD_FAMILY = "openmoji"  # the drawing styles that few-shot translation never learns from
 STILL = 0.4  # of the pictures are only mirrored, so that the sharpness of unmoved ones is seen too
 TURN, SCALE, SHIFT = 0.2, 0.12, 0.08  # radians, share of the size, share of the width
 KEPT = 0.5  # of few-shot translation's pictures that are rebuilt have the style already
+MADE = 0.5  # of the pairs of an outline and its colours, where made ones are asked for
 BOLD = 0.25  # of the outlines have lines two pixels thicker, as a hand on a canvas draws them
 
 
@@ -53,12 +55,22 @@ def bold(lines: Tensor) -> Tensor:
     return -F.max_pool2d(-lines, 3, 1, 1)
 
 
-def outline_batches(found: Outlines, size: int, step: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Pairs that may train: outlines (B, 1, 64, 64), the same in colour (B, 3, 64, 64), seeds (B,)."""
+def outline_batches(
+    found: Outlines, size: int, step: int, others: np.ndarray | None = None
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Pairs that may train: outlines (B, 1, 64, 64), the same in colour (B, 3, 64, 64), seeds (B,).
+
+    others: uint8 (N, 64, 64, 3), pictures of other styles; a share MADE of the pairs is made of them by `outlined`.
+    """
     rows = np.flatnonzero(~found.held_out)
     both = np.concatenate([found.lines[rows][..., None], found.colours[rows]], -1)
+    colours = torch.from_numpy(outlines.palette(found)).float() / 127.5 - 1
     for pair, seed, generator in _drawn(both, size, step):
         pair = moved(pair, generator)
+        if others is not None:
+            pick = torch.randint(len(others), (int(size * MADE),), generator=generator)
+            made = outlined(moved(to_float(others[pick.numpy()]), generator), colours)
+            pair = torch.cat([torch.cat(made, 1), pair[len(pick) :]])
         x, y = pair[:, :1], pair[:, 1:]
         thick = torch.rand(size, 1, 1, 1, generator=generator) < BOLD
         yield torch.where(thick, bold(x), x), y, seed

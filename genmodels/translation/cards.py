@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PIX2PIX, BICYCLE, CYCLE, FUNIT = "arXiv:1611.07004", "arXiv:1711.11586", "arXiv:1703.10593", "arXiv:1905.01723"
 OUTLINES = "OpenMoji, 2,025 drawings as outline and in colour"
+MADE = f"{OUTLINES}; six other styles, 4,272 pictures with outlines by rule"
 STYLES = "Twemoji; Fluent emoji, 3D, unpaired"
 FRUIT = "Tiny ImageNet (CS231n), 471 of its photographs of oranges and lemons, unpaired"
 FACADES = "CMP Facade Database, 500 facades with their label maps"
@@ -75,11 +76,11 @@ def funit_styles() -> nn.Module:
 
 # id: constructor, what it can do, parameters, licence, paper, data
 MODELS: dict[str, tuple[Callable[[], nn.Module], set[str], int, str, str, str]] = {
-    "pix2pix-outline": (pix2pix_outline, {"paint"}, 1_508_195, "CC-BY-SA-4.0", PIX2PIX, OUTLINES),
+    "pix2pix-outline": (pix2pix_outline, {"paint"}, 1_508_195, "CC-BY-SA-4.0", PIX2PIX, MADE),
     "pix2pix-facades": (pix2pix_facades, {"build"}, 1_286_763, "Apache-2.0", PIX2PIX, FACADES),
     "pix2pix-ablation": (pix2pix_ablation, {"compare"}, 1_388_070, "CC-BY-SA-4.0", PIX2PIX, OUTLINES),
     "pix2pix-noise": (pix2pix_noise, {"compare"}, 251_521, "CC-BY-SA-4.0", BICYCLE, OUTLINES),
-    "bicycle-outline": (bicycle_outline, {"paint", "vary"}, 1_766_299, "CC-BY-SA-4.0", BICYCLE, OUTLINES),
+    "bicycle-outline": (bicycle_outline, {"paint", "vary"}, 1_766_299, "CC-BY-SA-4.0", BICYCLE, MADE),
     "cyclegan-styles": (cyclegan, {"translate"}, 914_856, "CC-BY-4.0", CYCLE, STYLES),
     "cyclegan-fruit": (cyclegan, {"translate"}, 914_856, "Apache-2.0", CYCLE, FRUIT),
     "cyclegan-ablation": (cyclegan_ablation, {"compare"}, 1_214_661, "CC-BY-4.0", CYCLE, STYLES),

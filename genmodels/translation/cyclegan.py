@@ -10,6 +10,7 @@ from genmodels.translation.adversarial import PatchGAN, augmented, d_squares, fr
 
 WIDTH, BLOCKS = 16, 4
 CYCLE, IDENTITY = 10.0, 5.0  # over the adversarial loss, section 5.2 and "photo generation from paintings"
+NOISE = 0.1
 
 
 class Residual(nn.Module):
@@ -73,7 +74,10 @@ class Translators(nn.Module):
 class CycleGAN(Translators):
     """Both translators and the judges of both sets, D_a and D_b, whose patch maps the page shows.
 
-    cycle, identity: weights beside the adversarial loss's 1; 0 leaves a loss out.
+    cycle, identity: weights beside the adversarial loss's 1; 0 leaves a loss out. augment: judges see `augmented`
+    pictures only, as small sets need; shading and tint are then beyond them. noise: standard deviation of what is
+    added to a translation before it is translated back, so that it cannot carry a hidden copy of the picture in fine
+    dots (Bashkirova et al. 2019, arXiv:1908.01517, section 4.1).
     """
 
     def __init__(
@@ -83,10 +87,12 @@ class CycleGAN(Translators):
         d_width: int = 24,
         cycle: float = CYCLE,
         identity: float = IDENTITY,
+        noise: float = NOISE,
+        augment: bool = True,
     ) -> None:
         super().__init__(width, blocks)
         self.D_a, self.D_b = PatchGAN(3, d_width), PatchGAN(3, d_width)
-        self.cycle, self.identity = cycle, identity
+        self.cycle, self.identity, self.noise, self.augment = cycle, identity, noise, augment
 
     def losses(self, a: Tensor, b: Tensor, seed: Tensor) -> dict[str, Tensor]:
         """Unpaired pictures a, b (B, 3, H, W) -> the parts of what all four minimise (equations 1 to 3 and 5.2).
@@ -97,7 +103,8 @@ class CycleGAN(Translators):
         parts = {"d": self._judge(self.D_a, a, fake_a, seed) + self._judge(self.D_b, b, fake_b, seed)}
         parts["g"] = (self._fool(self.D_a, fake_a, seed) + self._fool(self.D_b, fake_b, seed)) / CYCLE
         if self.cycle:
-            back = F.l1_loss(self.F(fake_b), a) + F.l1_loss(self.G(fake_a), b)
+            noise = self.noise * torch.randn(2, *a.shape, generator=_generator(seed)).to(a.device)
+            back = F.l1_loss(self.F(fake_b + noise[0]), a) + F.l1_loss(self.G(fake_a + noise[1]), b)
             parts["cycle"] = self.cycle / CYCLE * back
         if self.identity:
             half = (len(a) + 1) // 2
@@ -106,11 +113,14 @@ class CycleGAN(Translators):
         return parts
 
     def _judge(self, D: PatchGAN, real: Tensor, fake: Tensor, seed: Tensor) -> Tensor:
-        return d_squares(D(augmented(real, _generator(seed))), D(augmented(fake.detach(), _generator(seed))))
+        return d_squares(D(self._shown(real, seed)), D(self._shown(fake.detach(), seed)))
 
     def _fool(self, D: PatchGAN, fake: Tensor, seed: Tensor) -> Tensor:
         with frozen(D):
-            return g_squares(D(augmented(fake, _generator(seed))))
+            return g_squares(D(self._shown(fake, seed)))
+
+    def _shown(self, x: Tensor, seed: Tensor) -> Tensor:
+        return augmented(x, _generator(seed)) if self.augment else x
 
 
 def _generator(seed: Tensor) -> torch.Generator:

@@ -32,6 +32,21 @@ def grey(x: Tensor) -> Tensor:
     return (x * x.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
+def outlined(x: Tensor, palette: Tensor) -> tuple[Tensor, Tensor]:
+    """A pair made by rule: pictures (B, 3, H, W) -> lines (B, 1, H, W), and the same lines over the pictures in the
+    colours of palette (N, 3), each place in that of the nearest hue."""
+    ink = edges(x, 2)
+    near = torch.cdist(_hue(x.movedim(1, -1)).flatten(0, 2), _hue(palette)).argmin(1)
+    flat = palette[near].view(len(x), *x.shape[2:], 3).movedim(-1, 1)
+    return 1 - 2 * ink, flat * (1 - ink) - ink
+
+
+def _hue(colours: Tensor) -> Tensor:
+    """RGB (..., 3) -> a third of the brightness, and what red and blue have beyond it."""
+    mean = colours.mean(-1, keepdim=True)
+    return torch.cat([mean / 3, colours[..., :1] - mean, colours[..., 2:] - mean], -1)
+
+
 def _inked(color: tuple[float, float, float], wide: int, fill: Look = lambda x: x) -> Look:
     def look(x: Tensor) -> Tensor:
         ink = edges(x, wide)

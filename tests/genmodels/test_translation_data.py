@@ -52,6 +52,26 @@ def test_other_drawings_are_no_relatives_of_what_is_held_out(data):
     assert outlines.others([*refused, *fine], known) == fine
 
 
+def test_pictures_of_elsewhere_are_no_relatives_of_what_is_held_out(data):
+    known = outlines.pairs(data)
+    found = outlines.elsewhere(data, known)
+    styles = {style.id: n for n, style in enumerate(emoji.STYLES)}
+    assert set(found[:, 0, 0, 1].tolist()) == set(styles.values()) - {styles["openmoji"], styles["openmoji-line"]}
+    held = {KEYS.index(key) for key, out in zip(known.keys, known.held_out, strict=True) if out}
+    shown = set(found[:, 0, 0, 0].tolist())
+    assert shown and not shown & held
+    trained = {(s, t) for s, t, side in zip(data.subject, data.style, data.split, strict=True) if side == TRAIN}
+    assert {(s, t) for s, t, _ in found[:, 0, 0].tolist()} <= trained
+
+
+def test_the_palette_is_the_commonest_of_the_colours_that_train(data):
+    known = outlines.pairs(data)
+    known.colours[known.held_out] = 77
+    found = outlines.palette(known)
+    assert found[0].tolist() == [255] * 3 and len(found) == outlines.COLOURS
+    assert not (found == 77).any()
+
+
 def test_outlines_are_kept_and_only_train(data, monkeypatch, tmp_path):
     monkeypatch.setenv("GENLAB_CACHE", str(tmp_path))
     monkeypatch.setattr(emoji, "load", lambda: data)

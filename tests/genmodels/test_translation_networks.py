@@ -150,7 +150,34 @@ def test_each_loss_of_pix2pix_reaches_its_own_player(unet):
 
 @pytest.fixture
 def cycle() -> cyclegan.CycleGAN:
-    return build(lambda: cyclegan.CycleGAN(8, 1, 8))
+    return build(lambda: cyclegan.CycleGAN(8, 1, 8, noise=0.0))
+
+
+def test_noise_reaches_the_way_back_alone(cycle):
+    a, b, seed = random(2, 3, 64, 64), random(2, 3, 64, 64, seed=1), torch.tensor([0, 0])
+    cycle.eval()
+    plain = cycle.losses(a, b, seed)
+    cycle.noise = 0.1
+    noisy = cycle.losses(a, b, seed)
+    assert not noisy["cycle"].equal(plain["cycle"])
+    assert all(noisy[name].equal(plain[name]) for name in ("d", "g", "identity"))
+    cycle.G = cycle.F = torch.nn.Identity()
+    expected = 2 * 0.1 * (2 / torch.pi) ** 0.5  # the mean absolute value of a normal variable
+    assert_close(cycle.losses(a, b, seed)["cycle"], torch.tensor(expected), rtol=0.02, atol=0)
+
+
+def test_judges_without_augmentation_see_the_pictures_themselves(cycle):
+    a, b, seed = random(2, 3, 64, 64), random(2, 3, 64, 64, seed=1), torch.tensor([0, 0])
+    cycle.eval()
+    changed = cycle.losses(a, b, seed)["d"]
+    cycle.augment = False
+    fakes = cycle.F(b), cycle.G(a)
+    expected = sum(
+        adversarial.d_squares(D(real), D(fake))
+        for D, real, fake in zip((cycle.D_a, cycle.D_b), (a, b), fakes, strict=True)
+    )
+    assert_close(cycle.losses(a, b, seed)["d"], expected)
+    assert not changed.equal(expected)
 
 
 def test_each_loss_of_cyclegan_reaches_its_own_player(cycle):

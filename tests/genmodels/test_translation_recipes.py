@@ -66,6 +66,32 @@ def test_outlines_and_colours_move_together_and_nothing_held_out_is_drawn(drawn)
         assert (ink.flatten(1).sum(1) > 20).all() and (ink & ~paint).sum() <= 0.08 * ink.sum()
 
 
+def test_half_of_the_pairs_are_made_where_other_pictures_are_given(drawn):
+    others = np.full((3, 64, 64, 3), 255, np.uint8)
+    others[:, 8:40, 8:40] = 12, 62, 108  # near the second of the colours that train
+    [(x, y, _)] = first(batches.outline_batches(drawn, 8, 0, others))
+    [(plain, _, _)] = first(batches.outline_batches(drawn, 8, 0))
+    assert not x[:4].equal(plain[:4]) and x[4:, :, 10].equal(plain[4:, :, 10])
+    filled = ((y[:4] - (torch.tensor([10, 60, 110]) / 127.5 - 1).view(3, 1, 1)).abs().amax(1) < 1e-3).flatten(1).sum(1)
+    assert (filled > 400).all()
+    assert ((x[:4] < 0).flatten(1).sum(1) > 60).all()
+
+
+def test_a_pair_made_by_rule_has_its_lines_where_colours_meet_and_the_nearest_hue_inside():
+    x = torch.ones(1, 3, 32, 32)
+    x[:, :, 8:24, 8:24] = torch.tensor([0.9, -0.7, -0.8]).view(3, 1, 1)
+    red, grey, white = [0.6, -0.6, -0.7], [0.1, 0.1, 0.1], [1.0, 1.0, 1.0]
+    lines, colours = looks.outlined(x, torch.tensor([white, grey, red]))
+    assert lines.shape == (1, 1, 32, 32) and colours.shape == (1, 3, 32, 32)
+    assert_close(colours[0, :, 16, 16], torch.tensor(red)) and lines[0, 0, 16, 16] == 1
+    assert_close(colours[0, :, 2, 2], torch.tensor(white)) and lines[0, 0, 2, 2] == 1
+    assert lines[0, 0, 8, 16] < -0.9
+    assert_close(colours[0, :, 8, 16], -torch.ones(3))
+    dark = torch.tensor([-0.6, -0.85, -0.2]).view(1, 3, 1, 1).expand(1, 3, 8, 8)
+    violet = [0.1, -0.2, 0.35]  # grey is nearer by brightness
+    assert_close(looks.outlined(dark, torch.tensor([white, grey, violet]))[1][0, :, 4, 4], torch.tensor(violet))
+
+
 def test_moving_fills_with_white_or_the_mirrored_rim():
     black = -torch.ones(64, 1, 32, 32)
     white, mirror = (batches.moved(black, torch.Generator().manual_seed(1), p) for p in ("white", "mirror"))
