@@ -16,6 +16,7 @@ from genmodels.translation.looks import LOOKS, outlined
 
 HELD_FAMILY = "openmoji"  # the drawing styles that few-shot translation never learns from
 STILL = 0.4  # of the pictures are only mirrored, so that the sharpness of unmoved ones is seen too
+BEND = 0.03  # of the outlines that are moved
 TURN, SCALE, SHIFT = 0.2, 0.12, 0.08  # radians, share of the size, share of the width
 KEPT = 0.5  # of few-shot translation's pictures that are rebuilt have the style already
 MADE = 0.5  # of the pairs of an outline and its colours, where made ones are asked for
@@ -29,22 +30,29 @@ def to_float(images: np.ndarray | Tensor) -> Tensor:
     return pictures.float() / 127.5 - 1
 
 
-def moved(x: Tensor, generator: torch.Generator, padding: str = "white", turn: float = TURN) -> Tensor:
+def moved(
+    x: Tensor, generator: torch.Generator, padding: str = "white", turn: float = TURN, bend: float = 0.0
+) -> Tensor:
     """Pictures (B, C, H, W) mirrored, turned, scaled and shifted at random; what comes in is white or the mirrored rim.
 
+    bend: of lines, as an unsteady hand draws them: standard deviation in half widths at each of 8x8 places.
     Raises ValueError for another padding.
     """
     if padding not in ("white", "mirror"):
         raise ValueError(f"padding is {padding!r}; it must be white or mirror")
     count = len(x)
     u = torch.rand(count, 4, generator=generator) * 2 - 1
-    u = torch.where(torch.rand(count, 1, generator=generator) < STILL, torch.zeros(()), u)
+    still = torch.rand(count, 1, generator=generator) < STILL
+    u = torch.where(still, torch.zeros(()), u)
     mirrored = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
     angle, scale = turn * u[:, 0], 1 + SCALE * u[:, 1]
     cos, sin = scale * angle.cos(), scale * angle.sin()
     shift = 2 * SHIFT * u[:, 2:]
     rows = torch.stack([cos * mirrored, -sin, shift[:, 0], sin * mirrored, cos, shift[:, 1]], 1).view(count, 2, 3)
     grid = F.affine_grid(rows, list(x.shape), align_corners=False)
+    if bend:
+        by = bend * torch.randn(count, 2, 8, 8, generator=generator) * ~still[:, :, None, None]
+        grid = grid + F.interpolate(by, x.shape[2:], mode="bicubic").movedim(1, -1)
     if padding == "mirror":
         return F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
     return 1 - F.grid_sample(1 - x, grid, align_corners=False)
@@ -66,10 +74,10 @@ def outline_batches(
     both = np.concatenate([found.lines[rows][..., None], found.colours[rows]], -1)
     colours = torch.from_numpy(outlines.palette(found)).float() / 127.5 - 1
     for pair, seed, generator in _drawn(both, size, step):
-        pair = moved(pair, generator)
+        pair = moved(pair, generator, bend=BEND)
         if others is not None:
             pick = torch.randint(len(others), (int(size * MADE),), generator=generator)
-            made = outlined(moved(to_float(others[pick.numpy()]), generator), colours)
+            made = outlined(moved(to_float(others[pick.numpy()]), generator, bend=BEND), colours)
             pair = torch.cat([torch.cat(made, 1), pair[len(pick) :]])
         x, y = pair[:, :1], pair[:, 1:]
         thick = torch.rand(size, 1, 1, 1, generator=generator) < BOLD

@@ -110,6 +110,18 @@ def test_some_pictures_are_only_mirrored():
     assert 0.1 < same < 0.3 and 0.1 < flipped < 0.3
 
 
+def test_bending_moves_lines_by_pixels_and_leaves_still_pictures_alone():
+    x = torch.ones(100, 1, 64, 64)
+    x[:, :, 31:33] = -1
+    straight, bent = (batches.moved(x, torch.Generator().manual_seed(4), turn=0.0, bend=b) for b in (0.0, 0.03))
+    height = torch.arange(64.0)[:, None]
+    at = [((1 - y[:, 0]) * height).sum(1) / (1 - y[:, 0]).sum(1).clamp(min=1e-6) for y in (straight, bent)]
+    unsteady = at[1][:, 12:52].std(1)
+    assert at[0][:, 12:52].std(1).max() < 1e-2
+    assert 0.3 < (unsteady < 1e-2).float().mean() < 0.5, "the share that only is mirrored"
+    assert 0.4 < unsteady[unsteady > 1e-2].mean() < 1.5
+
+
 def test_bold_lines_are_a_pixel_wider_on_each_side():
     x = torch.ones(1, 1, 9, 9)
     x[:, :, 4, 4] = -1
