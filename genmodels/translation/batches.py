@@ -64,18 +64,19 @@ def bold(lines: Tensor) -> Tensor:
 
 
 def outline_batches(
-    found: Outlines, size: int, step: int, others: np.ndarray | None = None
+    found: Outlines, size: int, step: int, others: np.ndarray | None = None, until: int = 0
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Pairs that may train: outlines (B, 1, 64, 64), the same in colour (B, 3, 64, 64), seeds (B,).
 
-    others: uint8 (N, 64, 64, 3), pictures of other styles; a share MADE of the pairs is made of them by `outlined`.
+    others: uint8 (N, 64, 64, 3), pictures of other styles; before the step `until` a share MADE of the pairs is made of
+    them by `outlined`.
     """
     rows = np.flatnonzero(~found.held_out)
     both = np.concatenate([found.lines[rows][..., None], found.colours[rows]], -1)
     colours = torch.from_numpy(outlines.palette(found)).float() / 127.5 - 1
-    for pair, seed, generator in _drawn(both, size, step):
+    for at, (pair, seed, generator) in enumerate(_drawn(both, size, step), step):
         pair = moved(pair, generator, bend=BEND)
-        if others is not None:
+        if others is not None and at < until:
             pick = torch.randint(len(others), (int(size * MADE),), generator=generator)
             made = outlined(moved(to_float(others[pick.numpy()]), generator, bend=BEND), colours)
             pair = torch.cat([torch.cat(made, 1), pair[len(pick) :]])

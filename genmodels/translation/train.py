@@ -36,7 +36,7 @@ class Plan:
 
 
 PLANS = {
-    OUTLINE: Plan(264_000, 3_200_000),
+    OUTLINE: Plan(284_000, 3_200_000),
     FACADES: Plan(36_000, 1_400_000),
     PAINTERS: Plan(40_000, 800_000),
     NOISE: Plan(40_000, 800_000),
@@ -46,6 +46,7 @@ PLANS = {
     CYCLES: Plan(12_000, 270_000),
     FEW_SHOT: Plan(208_000, 1_000_000),
 }
+OWN = 0.07  # of the steps, the last: no more pairs that were made of other styles
 BATCH = {"cpu": 8, "cuda": 32}
 RATE = {"lr": 4e-4, "warmup": 200, "weight_decay": 0.0, "average": 0.999}
 
@@ -64,7 +65,7 @@ def _recipe(id: str, budget: Budget, shipped: nn.Module, training: nn.Module, st
         stream,
         lambda model, *batch: model.losses(*batch),
         budget=budget,
-        steps=getattr(PLANS[id], budget.device) // BATCH[budget.device],
+        steps=_steps(id, budget),
         decay=train.cooldown,
         optimizers=adversarial.adam,
         trained=trained,
@@ -92,11 +93,10 @@ def start_from(painter: UNet, known: UNet) -> None:
 
 
 def pix2pix_outline(budget: Budget) -> Iterator[Step]:
-    """OpenMoji's outlines into colour, by L1 and a PatchGAN of 34 pixels, half of the picture. Half of the pairs are
-    made of the other styles."""
+    """OpenMoji's outlines into colour, by L1 and a PatchGAN of 34 pixels, half of the picture."""
     model = fresh(cards.pix2pix_outline)
     training = Pix2PixTraining(model, fresh(lambda: PatchGAN(4, 32, 34)))
-    yield from _recipe(OUTLINE, budget, model, training, _outlines(budget, made=True))
+    yield from _recipe(OUTLINE, budget, model, training, _taught(OUTLINE, budget))
 
 
 def pix2pix_facades(budget: Budget) -> Iterator[Step]:
@@ -127,7 +127,7 @@ def bicycle_outline(budget: Budget) -> Iterator[Step]:
     if not budget.resume:
         start_from(model.G, registry.load(OUTLINE, "cpu"))
     training = BicycleTraining(model, fresh(lambda: PatchGAN(4, 32, 34)))
-    yield from _recipe(BICYCLE, budget, model, training, _outlines(budget, made=True))
+    yield from _recipe(BICYCLE, budget, model, training, _taught(BICYCLE, budget))
 
 
 def cyclegan_styles(budget: Budget) -> Iterator[Step]:
@@ -171,10 +171,19 @@ def _size(budget: Budget) -> int:
     return BATCH[budget.device]
 
 
-def _outlines(budget: Budget, made: bool = False) -> Batches:
+def _steps(id: str, budget: Budget) -> int:
+    return getattr(PLANS[id], budget.device) // _size(budget)
+
+
+def _outlines(budget: Budget) -> Batches:
+    return partial(batches.outline_batches, outlines.load(), _size(budget))
+
+
+def _taught(id: str, budget: Budget) -> Batches:
+    """Outlines, half of them made of other styles, and OpenMoji's alone towards the end."""
     found = outlines.load()
-    others = outlines.elsewhere(emoji.load(), found) if made else None
-    return partial(batches.outline_batches, found, _size(budget), others=others)
+    others = outlines.elsewhere(emoji.load(), found)
+    return partial(_outlines(budget), others=others, until=int((1 - OWN) * _steps(id, budget)))
 
 
 RECIPES = {

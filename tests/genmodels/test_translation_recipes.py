@@ -69,8 +69,9 @@ def test_outlines_and_colours_move_together_and_nothing_held_out_is_drawn(drawn)
 def test_half_of_the_pairs_are_made_where_other_pictures_are_given(drawn):
     others = np.full((3, 64, 64, 3), 255, np.uint8)
     others[:, 8:40, 8:40] = 12, 62, 108  # near the second of the colours that train
-    [(x, y, _)] = first(batches.outline_batches(drawn, 8, 0, others))
-    [(plain, _, _)] = first(batches.outline_batches(drawn, 8, 0))
+    [(x, y, _)] = first(batches.outline_batches(drawn, 8, 6, others, until=7))
+    (plain, *_), (after, *_) = first(batches.outline_batches(drawn, 8, 6), 2)
+    assert first(batches.outline_batches(drawn, 8, 6, others, until=7), 2)[1][0].equal(after)
     assert not x[:4].equal(plain[:4]) and x[4:, :, 10].equal(plain[4:, :, 10])
     filled = ((y[:4] - (torch.tensor([10, 60, 110]) / 127.5 - 1).view(3, 1, 1)).abs().amax(1) < 1e-3).flatten(1).sum(1)
     assert (filled > 400).all()
