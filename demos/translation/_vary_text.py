@@ -6,7 +6,7 @@ TEXT: dict[str, dict[str, str]] = {
         "code "
         r"$z\sim\mathcal N(0,I)$ of eight numbers and paints $G(x,z)$. An encoder $E$ must find $z$ again in the "
         r"picture, so "
-        "that no code is ignored. It is trained on the same outlines as above.",
+        "that no code is ignored. It is trained on OpenMoji’s outlines.",
         "vary.caption": "{count} answers in {ms:.0f} ms; two of them differ by {apart:.1f} % of the range on average",
         "vary.answers": "Eight answers to your drawing. Click one to take its code in hand.",
         "vary.manners": "The manner of another picture: its code, found by the encoder.",
@@ -23,7 +23,7 @@ TEXT: dict[str, dict[str, str]] = {
         "sorteia um "
         r"código $z\sim\mathcal N(0,I)$ de oito números e pinta $G(x,z)$. Um codificador $E$ tem de reencontrar $z$ "
         r"na imagem, "
-        "para que nenhum código seja ignorado. Foi treinado com os mesmos contornos acima.",
+        "para que nenhum código seja ignorado. Foi treinado com os contornos do OpenMoji.",
         "vary.caption": "{count} respostas em {ms:.0f} ms; duas delas diferem, em média, {apart:.1f} % da faixa de "
         "valores",
         "vary.answers": "Oito respostas ao seu desenho. Clique em uma para assumir o código dela.",

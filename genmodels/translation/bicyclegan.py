@@ -11,7 +11,6 @@ from genmodels.translation.pix2pix import WIDTHS, UNet
 
 CODES = 8
 L1, LATENT, KL = 10.0, 0.5, 0.01  # over the adversarial loss, section 4
-GAME = 2.0  # on the adversarial loss, 1 in the paper: most patches are white paper, of which D learns nothing
 
 
 class Encoder(nn.Module):
@@ -89,7 +88,7 @@ class BicycleTraining(nn.Module):
             "l1": F.l1_loss(rebuilt, y),
             "kl": KL / L1 * kl(mean, log_var),
             "latent": LATENT / L1 * F.l1_loss(found, z),
-            "g": GAME / L1 * fooled,
+            "g": fooled / L1,
             "d": judged,
         }
 

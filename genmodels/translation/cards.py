@@ -80,7 +80,7 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], set[str], int, str, str, str]] 
     "pix2pix-facades": (pix2pix_facades, {"build"}, 1_286_763, "Apache-2.0", PIX2PIX, FACADES),
     "pix2pix-ablation": (pix2pix_ablation, {"compare"}, 1_388_070, "CC-BY-SA-4.0", PIX2PIX, OUTLINES),
     "pix2pix-noise": (pix2pix_noise, {"compare"}, 251_521, "CC-BY-SA-4.0", BICYCLE, OUTLINES),
-    "bicycle-outline": (bicycle_outline, {"paint", "vary"}, 1_766_299, "CC-BY-SA-4.0", BICYCLE, MADE),
+    "bicycle-outline": (bicycle_outline, {"paint", "vary"}, 1_766_299, "CC-BY-SA-4.0", BICYCLE, OUTLINES),
     "cyclegan-styles": (cyclegan, {"translate"}, 914_856, "CC-BY-4.0", CYCLE, STYLES),
     "cyclegan-fruit": (cyclegan, {"translate"}, 914_856, "Apache-2.0", CYCLE, FRUIT),
     "cyclegan-ablation": (cyclegan_ablation, {"compare"}, 1_214_661, "CC-BY-4.0", CYCLE, STYLES),
