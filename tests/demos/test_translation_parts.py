@@ -208,10 +208,12 @@ CARDS = {
 def test_tables_say_what_the_cards_say(monkeypatch, lang):
     for part in (_cycle, _few, _losses):
         monkeypatch.setattr(part, "card", lambda id: {"metrics": CARDS[id]} if id in CARDS else {})
+    monkeypatch.setattr(_views, "card", lambda id: {"trained": {"images": 1000 * len(id)}})
     point = (lambda said: said.replace(".", ",")) if lang == "pt" else str
+    many = "mil" if lang == "pt" else "thousand"
     for shown, figures in (
-        (translation.run_cycle_table(lang), ["15.50", "16.60", "14.40", "10.0 %", "0.700"]),
-        (translation.run_losses_table(lang), ["18.00", "0.150", "8.00", "0.333", "0.66"]),
+        (translation.run_cycle_table(lang), ["15.50", "16.60", "14.40", "10.0 %", "0.700", f"17 {many}", f"15 {many}"]),
+        (translation.run_losses_table(lang), ["18.00", "0.150", "8.00", "0.333", "0.66", f"16 {many}", f"15 {many}"]),
     ):
         assert all(point(figure) in shown for figure in figures)
     curve = translation.run_few_curve(lang)
