@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 PIX2PIX, BICYCLE, CYCLE, FUNIT = "arXiv:1611.07004", "arXiv:1711.11586", "arXiv:1703.10593", "arXiv:1905.01723"
 OUTLINES = "OpenMoji, 2,025 drawings as outline and in colour"
-MADE = f"{OUTLINES}; six other styles, 4,272 pictures with outlines by rule"
 STYLES = "Twemoji; Fluent emoji, 3D, unpaired"
 FRUIT = "Tiny ImageNet (CS231n), 471 of its photographs of oranges and lemons, unpaired"
 FACADES = "CMP Facade Database, 500 facades with their label maps"
 SIX = "Twemoji; Fluent emoji, 3D and flat; Noto emoji and its first version; EmojiOne 2"
+MADE = f"{OUTLINES}; {SIX}: 4,272 pictures of them all, outlined by rule"
 
 
 def pix2pix_outline() -> nn.Module:
