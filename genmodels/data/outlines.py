@@ -91,8 +91,10 @@ def elsewhere(data: emoji.Emoji, known: Outlines) -> np.ndarray:
 
 def palette(found: Outlines) -> np.ndarray:
     """(COLOURS, 3) uint8: the commonest colours of the pictures that may train."""
-    colours, counts = np.unique(found.colours[~found.held_out].reshape(-1, 3), axis=0, return_counts=True)
-    return colours[np.argsort(-counts, kind="stable")[:COLOURS]]
+    known = found.colours[~found.held_out].reshape(-1, 3) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
+    codes, counts = np.unique(known, return_counts=True)
+    codes = codes[np.argsort(-counts, kind="stable")[:COLOURS]]
+    return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], 1).astype(np.uint8)
 
 
 def _held(known: Outlines) -> set[str]:

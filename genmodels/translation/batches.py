@@ -73,7 +73,7 @@ def outline_batches(
     """
     rows = np.flatnonzero(~found.held_out)
     both = np.concatenate([found.lines[rows][..., None], found.colours[rows]], -1)
-    colours = torch.from_numpy(outlines.palette(found)).float() / 127.5 - 1
+    colours = None if others is None else torch.from_numpy(outlines.palette(found)).float() / 127.5 - 1
     for at, (pair, seed, generator) in enumerate(_drawn(both, size, step), step):
         pair = moved(pair, generator, bend=BEND)
         if others is not None and at < until:

@@ -84,8 +84,9 @@ def test_a_pair_made_by_rule_has_its_lines_where_colours_meet_and_the_nearest_hu
     red, grey, white = [0.6, -0.6, -0.7], [0.1, 0.1, 0.1], [1.0, 1.0, 1.0]
     lines, colours = looks.outlined(x, torch.tensor([white, grey, red]))
     assert lines.shape == (1, 1, 32, 32) and colours.shape == (1, 3, 32, 32)
-    assert_close(colours[0, :, 16, 16], torch.tensor(red)) and lines[0, 0, 16, 16] == 1
-    assert_close(colours[0, :, 2, 2], torch.tensor(white)) and lines[0, 0, 2, 2] == 1
+    assert_close(colours[0, :, 16, 16], torch.tensor(red))
+    assert_close(colours[0, :, 2, 2], torch.tensor(white))
+    assert lines[0, 0, 16, 16] == lines[0, 0, 2, 2] == 1
     assert lines[0, 0, 8, 16] < -0.9
     assert_close(colours[0, :, 8, 16], -torch.ones(3))
     dark = torch.tensor([-0.6, -0.85, -0.2]).view(1, 3, 1, 1).expand(1, 3, 8, 8)
